@@ -1,0 +1,35 @@
+# Bare `make` lists the targets.
+.DEFAULT_GOAL := help
+.PHONY: help build test peers short race fuzz kill bench
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## the binary, ./millrace
+	go build -o millrace ./cmd/millrace
+
+test: peers ## everything that must hold; installs what it needs (this is what CI runs)
+	go vet ./...
+	go test -timeout 30m ./...
+	go test -race -timeout 30m ./internal/... .
+
+peers: ## install kcat and Kafka's Java tools for the clients' conversations
+	@test/peers/install
+
+short: ## the quick tests only
+	go test -short ./...
+
+race: ## everything under the race detector
+	go test -race -timeout 60m ./...
+
+fuzz: ## every fuzzer for a minute each
+	@go list -f '{{$$p := .ImportPath}}{{range .TestGoFiles}}{{$$p}} {{.}}{{"\n"}}{{end}}{{range .XTestGoFiles}}{{$$p}} {{.}}{{"\n"}}{{end}}' ./... | sort -u | while read -r pkg file; do \
+	  dir=$$(go list -f '{{.Dir}}' $$pkg); \
+	  grep -ho '^func Fuzz[A-Za-z0-9_]*' $$dir/$$file | cut -c6- | while read -r f; do \
+	    echo "$$pkg $$f"; go test -run '^$$' -fuzz "^$$f\$$" -fuzztime 60s $$pkg || exit 1; done || exit 1; done
+
+kill: ## the kill test for ten minutes (CI runs a short form)
+	MILLRACE_KILL_MINUTES=10 go test -count 1 -timeout 30m -run Kill ./test/...
+
+bench: ## the benchmarks and the figures of README.md
+	go test -run '^$$' -bench . -benchmem ./internal/... ./bench/...

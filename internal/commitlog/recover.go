@@ -1,0 +1,550 @@
+package commitlog
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/millrace/millrace/internal/vfs"
+)
+
+// Open opens a log, or makes it. What it reads depends on how the log was left:
+//
+//	segments …………………………………………… | last segment known to be synced       | what a crash left
+//	                         |               mark          recovery point     end of file
+//	not read                 | not read       | batch headers     | whole batches  |
+//
+// After Close mark, recovery point and end are one. Between mark and recovery point the headers give back producer state and index
+// entries. After the recovery point nothing had been acknowledged: at the first bad batch the log ends, and what follows is cut.
+// What is before it may be damaged, but is never cut: verify.go keeps it apart.
+//
+// Kafka's own directories, which have no checkpoint file, are opened too: their last segment is what may have been left by a crash.
+func Open(o Options) (*Log, error) {
+	if err := o.Config.Validate(); err != nil {
+		return nil, err
+	}
+	l := &Log{place: place{fs: o.FS, dir: o.Dir, report: o.Report}, now: o.Now, syncer: o.Syncer}
+	if l.now == nil {
+		l.now = time.Now
+	}
+	if l.report == nil {
+		l.report = func(Finding) {}
+	}
+	l.config.Store(&o.Config)
+	l.mu.snapshots = map[int64][]byte{}
+	l.round.snapshotAt, l.round.markEvery = -1, markInterval
+	if err := l.makeDir(o.TopicID); err != nil {
+		return nil, err
+	}
+	r := &recovery{Log: l}
+	if err := r.run(); err != nil {
+		r.abandon()
+		return nil, fmt.Errorf("open log %s: %w", l.dir, err)
+	}
+	if l.syncer == nil {
+		l.syncer, l.own = NewSyncer(SyncerOptions{FS: o.FS, Dir: o.Dir}), true
+	}
+	return l, nil
+}
+
+func (l *Log) makeDir(id [16]byte) error {
+	if _, err := l.fs.Stat(l.dir); vfs.IsNotExist(err) {
+		if err := l.fs.MkdirAll(l.dir); err != nil {
+			return err
+		}
+	}
+	return ensureMetadata(l.fs, l.dir, id)
+}
+
+// recovery is Open at work.
+type recovery struct {
+	*Log
+	ck        checkpoint
+	segments  []*segment
+	snapshots []int64 // offsets, growing
+	last      int     // the segment that holds the recovery point
+	end       position
+	from      int64 // what indexes of aborted transactions have from here on is not trusted, but computed again
+	replayed  int64 // the producer state is that before this offset
+	noted     int64 // position in the last segment before which batches are indexed
+	exact     bool  // offsets after the recovery point have no gaps: they are ours, and not compacted
+	changed   bool  // the log is not as a Close would have left it
+}
+
+func (r *recovery) run() error {
+	found, damaged, err := r.readCheckpoint()
+	if err != nil {
+		return err
+	}
+	if err := r.list(); err != nil {
+		return err
+	}
+	if err := r.readEpochs(); err != nil {
+		return err
+	}
+	if r.exact = found; !found {
+		r.guessCheckpoint(damaged)
+	}
+	if err := r.findPoint(); err != nil {
+		return err
+	}
+	if err := r.loadProducers(); err != nil {
+		return err
+	}
+	if err := r.loadIndexes(); err != nil {
+		return err
+	}
+	if err := r.replay(); err != nil {
+		return err
+	}
+	if err := r.scan(); err != nil {
+		return err
+	}
+	return r.finish(found)
+}
+
+func (r *recovery) abandon() {
+	for _, s := range r.segments {
+		s.release()
+	}
+	if r.Log.ck != nil {
+		r.Log.ck.file.Close()
+	}
+}
+
+func (r *recovery) readCheckpoint() (found, damaged bool, err error) {
+	r.Log.ck, found, damaged, err = openCheckpoint(r.fs, r.dir)
+	if err == nil {
+		r.ck = r.Log.ck.get()
+	}
+	return found, damaged, err
+}
+
+// list finds the segments and snapshots, and removes what an interrupted replacement of a file left.
+func (r *recovery) list() error {
+	names, err := r.fs.List(r.dir)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		path := filepath.Join(r.dir, name)
+		if strings.HasSuffix(name, tmpSuffix) {
+			if err := r.fs.Remove(path); err != nil {
+				return err
+			}
+		}
+		if at, ok := parseName(name, snapshotSuffix); ok {
+			r.snapshots = append(r.snapshots, at)
+		}
+		if base, ok := parseName(name, logSuffix); ok {
+			info, err := r.fs.Stat(path)
+			if err != nil {
+				return err
+			}
+			r.segments = append(r.segments, newSegment(&r.place, base, info.Size, info.Size))
+		}
+	}
+	for i := 1; i < len(r.segments); i++ {
+		r.segments[i-1].next.Store(r.segments[i].base)
+		r.segments[i-1].trustedEnd = r.segments[i].base
+	}
+	return nil
+}
+
+func (r *recovery) readEpochs() error {
+	b, err := readFile(r.fs, filepath.Join(r.dir, epochsName))
+	if vfs.IsNotExist(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if r.mu.epochs, err = parseEpochs(string(b)); err != nil {
+		r.report(Finding{Path: filepath.Join(r.dir, epochsName), First: -1, Next: -1, What: err.Error()})
+	}
+	return nil
+}
+
+// guessCheckpoint stands in for a checkpoint that is not there: all but the last segment count as synced.
+func (r *recovery) guessCheckpoint(damaged bool) {
+	if damaged {
+		r.report(Finding{Path: filepath.Join(r.dir, checkpointName), First: -1, Next: -1,
+			What: "checkpoint is damaged: the last segment is taken for what may not have been synced"})
+	}
+	if n := len(r.segments); n > 0 {
+		r.ck.start = r.segments[0].base
+		r.ck.recovery = position{r.segments[n-1].base, r.segments[n-1].base, 0}
+	}
+	r.ck.mark = mark{position: r.ck.recovery}
+	r.changed = true
+}
+
+// findPoint finds the segment that holds the recovery point, or goes on without it: the offsets before the recovery point have been
+// given out, so that the log continues there even if the bytes before it are gone.
+func (r *recovery) findPoint() error {
+	p := r.ck.recovery
+	r.from = r.ck.mark.offset
+	for i, s := range r.segments {
+		if s.base == p.base && s.size.Load() >= p.pos {
+			r.last = i
+			return nil
+		}
+	}
+	if len(r.segments) > 0 || p.offset > r.ck.start {
+		r.report(Finding{Path: r.dir, First: -1, Next: -1,
+			What: fmt.Sprintf("what was synced before offset %d is not all there: the log goes on at it", p.offset)})
+	}
+	return r.startAnew()
+}
+
+// startAnew makes an empty segment at the recovery point. What followed it cannot be joined to it.
+func (r *recovery) startAnew() error {
+	at := r.ck.recovery.offset
+	if i := slices.IndexFunc(r.segments, func(s *segment) bool { return s.base >= at }); i >= 0 {
+		if err := r.cutSegments(i); err != nil {
+			return err
+		}
+	}
+	s, err := createSegment(&r.place, at)
+	if err != nil {
+		return err
+	}
+	if n := len(r.segments); n > 0 {
+		r.segments[n-1].next.Store(at)
+		r.segments[n-1].trustedEnd = at
+	}
+	r.segments = append(r.segments, s)
+	r.last = len(r.segments) - 1
+	r.ck.recovery = position{at, at, 0}
+	r.ck.mark = mark{position: r.ck.recovery}
+	r.changed = true
+	return nil
+}
+
+// loadProducers takes the newest sound snapshot at or before the mark.
+func (r *recovery) loadProducers() error {
+	r.mu.producers = newProducers()
+	r.replayed = r.segments[0].base
+	for i := len(r.snapshots) - 1; i >= 0; i-- {
+		at := r.snapshots[i]
+		if at > r.from {
+			continue
+		}
+		name := r.path(at, snapshotSuffix)
+		b, err := readFile(r.fs, name)
+		if err != nil {
+			return err
+		}
+		if ps, ok := parseSnapshot(b); ok {
+			r.mu.producers, r.replayed = ps, max(at, r.replayed)
+			return nil
+		}
+		r.report(Finding{Path: name, First: -1, Next: -1, What: "producer snapshot is damaged: an earlier one is taken"})
+	}
+	return nil
+}
+
+// loadIndexes takes the index entries of the last synced segment that had been synced at the mark.
+func (r *recovery) loadIndexes() error {
+	s := r.segments[r.last]
+	p, m := r.ck.recovery, r.ck.mark
+	s.trusted, s.trustedEnd = p.pos, p.offset
+	s.mu.stale = true
+	if p.pos == 0 {
+		s.mu.loaded, s.mu.surveyed = true, true
+		return nil
+	}
+	if m.base == s.base && r.prefix(s, m) {
+		s.mu.loaded, r.noted = true, m.pos
+		return nil
+	}
+	r.noted = p.pos
+	if err := s.survey(r.config.Load().IndexIntervalBytes, true); err != nil {
+		return err
+	}
+	return s.reloadAborted(r.from)
+}
+
+// reloadAborted takes the aborted transactions that end before an offset from their file.
+func (s *segment) reloadAborted(from int64) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.loadAbortedLocked(); err != nil {
+		return err
+	}
+	n := 0
+	for n < len(s.mu.aborted) && s.mu.aborted[n].LastOffset < from {
+		n++
+	}
+	s.mu.aborted, s.mu.flushed.aborted = s.mu.aborted[:n], n
+	return nil
+}
+
+// prefix loads as many index entries as the mark counts; false if they are not there.
+func (r *recovery) prefix(s *segment, m mark) bool {
+	index, err := readFile(s.fs, s.path(s.base, indexSuffix))
+	if err != nil && m.index > 0 || len(index) < m.index*indexEntrySize {
+		return false
+	}
+	times, err := readFile(s.fs, s.path(s.base, timeSuffix))
+	if err != nil && m.times > 0 || len(times) < m.times*timeEntrySize {
+		return false
+	}
+	if s.reloadAborted(m.offset) != nil {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var clean, cleanTimes bool
+	s.mu.index, clean = parseIndex(index[:m.index*indexEntrySize], max(m.pos, 1))
+	s.mu.times, cleanTimes = parseTimes(times[:m.times*timeEntrySize])
+	if !clean || !cleanTimes {
+		return false
+	}
+	if n := len(s.mu.index); n > 0 {
+		if ok, err := s.entryLocked(s.mu.index[n-1]); !ok || err != nil {
+			return false
+		}
+	}
+	s.mu.flushed.index, s.mu.flushed.times = m.index, m.times
+	if m.times > 0 {
+		s.mu.newest = s.mu.times[m.times-1]
+	}
+	return true
+}
+
+// replay reads the headers from the snapshot to the recovery point.
+func (r *recovery) replay() error {
+	for i := 0; i <= r.last; i++ {
+		s := r.segments[i]
+		if i < r.last && s.next.Load() <= r.replayed {
+			continue
+		}
+		if err := r.replaySegment(s, i == r.last); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *recovery) replaySegment(s *segment, last bool) error {
+	interval := r.config.Load().IndexIntervalBytes
+	pos := int64(0)
+	if last && r.replayed >= r.ck.mark.offset && r.noted <= r.ck.mark.pos {
+		pos = r.noted
+	} else if !last {
+		if err := s.load(interval); err != nil {
+			return err
+		}
+		if s.next.Load() > r.from {
+			if err := s.reloadAborted(r.from); err != nil {
+				return err
+			}
+		}
+	}
+	f, err := s.open()
+	if err != nil {
+		return err
+	}
+	w := newWindow(f, s.trusted)
+	defer w.release()
+	for expect := s.base; pos < s.trusted; {
+		if d, bad := s.damagedAt(pos); bad {
+			pos, expect = d.end, d.next
+			continue
+		}
+		b, err := w.header(pos)
+		if err == nil && b.IsControl() {
+			b, err = w.batch(pos)
+		}
+		if err != nil || b.BaseOffset() < expect || b.LastOffset() >= s.trustedEnd {
+			if s.surveyed() {
+				return fmt.Errorf("%s at %d: cannot be read: %w", s.logPath(), pos, errors.Join(err, ErrCorrupt))
+			}
+			if err := s.survey(interval, true); err != nil {
+				return err
+			}
+			if last {
+				r.noted = s.trusted
+			}
+			continue
+		}
+		if last && pos >= r.noted {
+			s.note(b, pos, interval)
+		}
+		if b.BaseOffset() >= r.replayed {
+			r.apply(s, b, r.now().UnixMilli(), r.from)
+		}
+		pos += int64(b.Size())
+		expect = b.NextOffset()
+	}
+	return nil
+}
+
+// scan reads what follows the recovery point, and cuts the log at the first batch that is not sound.
+func (r *recovery) scan() error {
+	r.end = r.ck.recovery
+	for i := r.last; i < len(r.segments); i++ {
+		s := r.segments[i]
+		if i > r.last && (s.base != r.end.offset || r.end.pos < r.segments[i-1].size.Load()) {
+			return r.cutSegments(i)
+		}
+		if i > r.last {
+			r.segments[i-1].seal(s.base)
+			r.end = position{s.base, s.base, 0}
+			s.trusted, s.trustedEnd = 0, s.base
+			s.mu.loaded, s.mu.surveyed, s.mu.stale = true, true, true
+			r.changed = true
+		}
+		if err := r.scanSegment(s); err != nil {
+			return err
+		}
+		r.last = i
+	}
+	return nil
+}
+
+// scanSegment also writes the sound bytes again as they are: if the write-back of a former sync failed, the kernel holds them for
+// clean though the disk does not have them, and only what is written is synced.
+func (r *recovery) scanSegment(s *segment) error {
+	size := s.size.Load()
+	f, err := s.open()
+	if err != nil {
+		return err
+	}
+	if size > r.end.pos {
+		r.changed = true
+	}
+	w := newWindow(f, size)
+	defer w.release()
+	for r.end.pos < size {
+		b, err := w.sound(r.end.pos, r.end.offset, math.MaxInt64)
+		if err != nil || r.exact && b.BaseOffset() != r.end.offset {
+			break
+		}
+		if _, err := f.WriteAt(b, r.end.pos); err != nil {
+			return err
+		}
+		s.note(b, r.end.pos, r.config.Load().IndexIntervalBytes)
+		r.apply(s, b, r.now().UnixMilli(), r.from)
+		r.end.pos += int64(b.Size())
+		r.end.offset = b.NextOffset()
+	}
+	if r.end.pos < size {
+		r.report(Finding{Path: s.logPath(), Pos: r.end.pos, Bytes: size - r.end.pos, First: -1, Next: -1, Cut: true,
+			What: "torn tail"})
+		if err := f.Truncate(r.end.pos); err != nil {
+			return err
+		}
+		s.size.Store(r.end.pos)
+		// What follows cannot be joined to this segment's end.
+		if next := slices.Index(r.segments, s) + 1; next < len(r.segments) {
+			if err := r.cutSegments(next); err != nil {
+				return err
+			}
+		}
+	}
+	return f.Sync()
+}
+
+// cutSegments removes the segments from the i-th on, which begin after the log's end.
+func (r *recovery) cutSegments(i int) error {
+	for _, s := range r.segments[i:] {
+		r.report(Finding{Path: s.logPath(), Bytes: s.size.Load(), First: -1, Next: -1, Cut: true, What: "segment after a torn tail"})
+		if err := s.remove(); err != nil {
+			return err
+		}
+		s.release()
+	}
+	if r.segments = r.segments[:i:i]; i > 0 {
+		r.segments[i-1].next.Store(math.MaxInt64)
+	}
+	r.changed = true
+	return nil
+}
+
+// finish puts the log in its state.
+func (r *recovery) finish(found bool) error {
+	l := r.Log
+	active := r.segments[len(r.segments)-1]
+	active.next.Store(math.MaxInt64)
+	list := r.segments
+	l.segments.Store(&list)
+	l.mu.active = active
+	if cut := l.mu.epochs.cut(r.end.offset); len(cut) < len(l.mu.epochs) {
+		l.mu.epochs, l.mu.newEpochs = cut, true
+	}
+	l.mu.synced = r.end.offset
+	l.mu.producers.expire(l.now().UnixMilli(), l.config.Load().ProducerExpiry)
+	l.end.Store(r.end.offset)
+	l.start.Store(min(max(r.ck.start, 0), r.end.offset))
+	l.appended.Store(r.ck.appended)
+	l.advance(r.end)
+	if err := r.firstTimestamp(active); err != nil {
+		return err
+	}
+	if err := r.dropSnapshots(); err != nil {
+		return err
+	}
+	l.round.snapshotAt = r.from
+	if !found {
+		if err := r.fs.SyncDir(filepath.Dir(r.dir)); err != nil {
+			return err
+		}
+	}
+	if r.changed || l.mu.newEpochs || !found {
+		if err := r.settle(); err != nil {
+			return err
+		}
+	}
+	return l.dropSegments()
+}
+
+// firstTimestamp reads what the age of the active segment is counted from.
+func (r *recovery) firstTimestamp(s *segment) error {
+	if s.size.Load() == 0 {
+		return nil
+	}
+	f, err := s.open()
+	if err != nil {
+		return err
+	}
+	w := newWindow(f, s.size.Load())
+	defer w.release()
+	if b, err := w.header(0); err == nil {
+		s.firstTS = b.MaxTimestamp()
+	}
+	return nil
+}
+
+// dropSnapshots removes snapshots that no mark and no segment needs: those after the mark, which may be of a log that was cut, and
+// those that are neither the mark's nor at a segment's base.
+func (r *recovery) dropSnapshots() error {
+	for _, at := range r.snapshots {
+		if at == r.from || at < r.from && r.begins(at) {
+			continue
+		}
+		if err := r.fs.Remove(r.path(at, snapshotSuffix)); err != nil && !vfs.IsNotExist(err) {
+			return err
+		}
+	}
+	return nil
+}
+
+// settle makes what recovery found durable, as Close does.
+func (r *recovery) settle() error {
+	l := r.Log
+	for i := 1; i < len(r.segments); i++ {
+		if r.segments[i].base >= r.from {
+			l.mu.sealed = append(l.mu.sealed, r.segments[i-1])
+		}
+	}
+	if err := l.ck.update(false, func(c *checkpoint) { c.start = l.start.Load() }); err != nil {
+		return err
+	}
+	return l.lastRound()
+}

@@ -1,0 +1,450 @@
+package commitlog
+
+import (
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/millrace/millrace/internal/vfs"
+)
+
+const (
+	// markInterval is how much may be appended until indexes and a producer snapshot are synced: what an Open after a crash reads the
+	// headers of.
+	markInterval = 32 << 20
+	// checkpointInterval is the least time between two syncs of the checkpoint file.
+	checkpointInterval = time.Second
+	// preallocateFrom is the size from which a segment is given space ahead of its writes, preallocateStep how much: appending to
+	// space that is there costs the kernel half as much, but a small partition should stay small.
+	preallocateFrom = 8 << 20
+	preallocateStep = 32 << 20
+)
+
+// A sync round makes durable what was in the log when it began, while appends go on; those that came meanwhile share the next one.
+// Order:
+//
+//	1  indexes, snapshots, epochs of closed segments are written     prepare
+//	2  data: closed segments and their indexes, directory, active    sync
+//	3  the high watermark moves, waiters go                          release
+//	4  the checkpoint says so; now and then it is synced, with       remember
+//	   everything that a later Open would otherwise have to compute
+//
+// If 2 fails nothing is known about what is on disk, and a second attempt would be told that all is well: the log goes offline. If
+// 1 fails, the disk being full, 2 and 3 go on and 4 waits: the recovery point stays before the segment whose indexes are missing.
+//
+// One round of a log runs at a time, under Log.round.
+type rounds struct {
+	sync.Mutex
+	shut             bool // no more rounds
+	checkpointSynced time.Time
+	markEvery        int64 // markInterval, less in tests
+	snapshotAt       int64 // the last snapshot that no segment begins with, -1 if there is none
+	allocated        int64 // of the active segment
+	allocatedFor     int64 // its base
+}
+
+type round struct {
+	end       position
+	sealed    []*segment
+	active    *segment
+	snapshots map[int64][]byte
+	newDir    bool
+	epochs    epochs
+	newEpochs bool
+	snapshot  []byte // the producer state at end, if this round marks
+	mark      mark
+	start     time.Time
+	complete  bool // the files beside the data are written too
+}
+
+// dirtyLocked says whether a round would have something to do.
+func (l *Log) dirtyLocked() bool {
+	return l.end.Load() > l.mu.synced || len(l.mu.sealed) > 0 || l.mu.newEpochs
+}
+
+// kick asks for a round; mu.syncing is set, and mu not held.
+func (l *Log) kick(c *Config) {
+	if c.PageCache {
+		time.AfterFunc(c.FlushInterval, func() { l.syncer.start(l) })
+		return
+	}
+	l.syncer.start(l)
+}
+
+// begin captures what a round makes durable; nil if there is nothing, or nothing can be. The caller holds l.round.
+func (l *Log) begin(marking bool) *round {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.round.shut && !marking || l.mu.err != nil || !l.dirtyLocked() && !marking {
+		l.mu.syncing = false
+		return nil
+	}
+	r := &round{
+		end:       l.endLocked(),
+		sealed:    append([]*segment(nil), l.mu.sealed...),
+		active:    l.mu.active,
+		newDir:    l.mu.newDir,
+		epochs:    l.mu.epochs,
+		newEpochs: l.mu.newEpochs,
+		start:     l.now(),
+	}
+	if len(r.sealed) > 0 {
+		r.snapshots = make(map[int64][]byte, len(l.mu.snapshots))
+		for base, b := range l.mu.snapshots {
+			r.snapshots[base] = b
+		}
+	}
+	if marking || l.mu.unmarked >= l.round.markEvery {
+		l.mu.producers.expire(l.now().UnixMilli(), l.config.Load().ProducerExpiry)
+		r.snapshot = l.mu.producers.snapshot()
+		index, times := r.active.markIndexes()
+		r.mark = mark{r.end, index, times}
+		l.mu.unmarked = 0
+	}
+	l.mu.newEpochs, l.mu.newDir = false, false
+	return r
+}
+
+// prepare writes what is beside the data.
+func (l *Log) prepare(r *round) error {
+	for _, s := range r.sealed {
+		if err := s.flush(); err != nil {
+			return err
+		}
+		if err := s.syncIndexes(); err != nil {
+			return err
+		}
+	}
+	for base, b := range r.snapshots {
+		if err := writeFile(l.fs, l.path(base, snapshotSuffix), b, true); err != nil {
+			return err
+		}
+	}
+	if r.newEpochs {
+		if err := replaceFile(l.fs, filepath.Join(l.dir, epochsName), []byte(r.epochs.String())); err != nil {
+			return err
+		}
+	}
+	if r.snapshot != nil {
+		return r.active.flush()
+	}
+	return nil
+}
+
+// syncData makes the data durable, file by file.
+func (l *Log) syncData(r *round) error {
+	for _, s := range r.sealed {
+		if err := syncSegment(s); err != nil {
+			return err
+		}
+	}
+	if r.newDir || len(r.sealed) > 0 {
+		if err := l.fs.SyncDir(l.dir); err != nil {
+			return err
+		}
+	}
+	return syncSegment(r.active)
+}
+
+func syncSegment(s *segment) error {
+	f, err := s.open()
+	if err != nil {
+		return err
+	}
+	return f.Sync()
+}
+
+// release tells what a round's sync came to, and says whether another is due.
+func (l *Log) release(r *round, err error) (again bool) {
+	l.mu.Lock()
+	if err != nil {
+		l.offline(err)
+	} else {
+		l.mu.synced = r.end.offset
+		l.advance(r.end)
+		if r.complete {
+			l.mu.sealed = append([]*segment(nil), l.mu.sealed[len(r.sealed):]...)
+			for base := range r.snapshots {
+				delete(l.mu.snapshots, base)
+			}
+		} else {
+			l.mu.newEpochs = l.mu.newEpochs || r.newEpochs
+		}
+	}
+	c := l.config.Load()
+	again = l.mu.err == nil && l.end.Load() > l.mu.synced
+	later := again && c.PageCache
+	l.mu.syncing = again
+	l.mu.Unlock()
+	l.notify()
+	if later {
+		l.kick(c)
+	}
+	return again && !later
+}
+
+// remember writes the checkpoint after a round.
+func (l *Log) remember(r *round) error {
+	change := func(c *checkpoint) {
+		c.recovery = r.end
+		c.appended = l.appended.Load()
+		if r.snapshot != nil {
+			c.mark = r.mark
+		} else if len(r.sealed) > 0 {
+			base := r.active.base
+			c.mark = mark{position: position{base, base, 0}}
+		}
+	}
+	due := len(r.sealed) > 0 || r.start.Sub(l.round.checkpointSynced) >= checkpointInterval
+	if r.snapshot != nil {
+		if err := l.markHere(r); err != nil {
+			return err
+		}
+		due = true
+	}
+	if err := l.ck.update(due, change); err != nil {
+		return err
+	}
+	if due {
+		l.round.checkpointSynced = r.start
+	}
+	l.dropSnapshots(r)
+	l.allocate(r)
+	return nil
+}
+
+// markHere makes the active segment's indexes and the producer snapshot durable.
+func (l *Log) markHere(r *round) error {
+	if err := r.active.syncIndexes(); err != nil {
+		return err
+	}
+	if err := writeFile(l.fs, l.path(r.end.offset, snapshotSuffix), r.snapshot, true); err != nil {
+		return err
+	}
+	return l.fs.SyncDir(l.dir)
+}
+
+// dropSnapshots removes the snapshot before the one that was just made, unless a segment begins there.
+func (l *Log) dropSnapshots(r *round) {
+	if r.snapshot == nil || r.end.offset == l.round.snapshotAt {
+		return
+	}
+	if at := l.round.snapshotAt; at >= 0 && !l.begins(at) {
+		// One that stays costs a few bytes, and is removed when the log is next opened.
+		_ = l.fs.Remove(l.path(at, snapshotSuffix))
+	}
+	l.round.snapshotAt = r.end.offset
+}
+
+// begins says whether a segment has that base.
+func (l *Log) begins(offset int64) bool {
+	for _, s := range *l.segments.Load() {
+		if s.base == offset {
+			return true
+		}
+	}
+	return false
+}
+
+// allocate asks for space ahead of the writes. A file system that has none will say so to a write.
+func (l *Log) allocate(r *round) {
+	if l.round.allocatedFor != r.active.base {
+		l.round.allocatedFor, l.round.allocated = r.active.base, 0
+	}
+	size := r.active.size.Load()
+	if size < preallocateFrom || size+preallocateStep/4 < l.round.allocated {
+		return
+	}
+	from := max(size, l.round.allocated)
+	n := min(preallocateStep, l.config.Load().SegmentBytes-from)
+	f, err := r.active.open()
+	if n <= 0 || err != nil || f.Preallocate(from, n) != nil {
+		return
+	}
+	l.round.allocated = from + n
+}
+
+// trimAllocation gives back what closed segments did not use.
+func (l *Log) trimAllocation(r *round) {
+	for _, s := range r.sealed {
+		if f, err := s.open(); err == nil && s.base == l.round.allocatedFor && l.round.allocated > 0 {
+			_ = f.Truncate(s.size.Load())
+		}
+	}
+}
+
+// syncOnce runs one round.
+func (l *Log) syncOnce() (again bool) {
+	l.round.Lock()
+	defer l.round.Unlock()
+	r := l.begin(false)
+	if r == nil {
+		return false
+	}
+	r.complete = l.prepare(r) == nil
+	return l.settle(r, l.syncData(r))
+}
+
+// settle is the second half of a round, err being what became of its sync.
+func (l *Log) settle(r *round, err error) (again bool) {
+	again = l.release(r, err)
+	if err != nil || !r.complete {
+		return again
+	}
+	l.trimAllocation(r)
+	if err := l.remember(r); err != nil {
+		l.mu.Lock()
+		_ = l.writeFailed(err) // a full disk is met again by the next mark; the recovery point stays where it was
+		l.mu.Unlock()
+		l.notify()
+	}
+	return again
+}
+
+// lastRound makes all durable and marks the end, so that the next Open has nothing to read. The caller holds l.round.
+func (l *Log) lastRound() error {
+	if l.marked() {
+		return nil
+	}
+	r := l.begin(true)
+	if r == nil {
+		return nil
+	}
+	if err := l.prepare(r); err != nil {
+		return err
+	}
+	r.complete = true
+	err := l.syncData(r)
+	l.release(r, err)
+	if err != nil {
+		return err
+	}
+	if l.round.allocated > 0 {
+		if f, err := r.active.open(); err == nil {
+			_ = f.Truncate(r.active.size.Load())
+		}
+	}
+	return l.remember(r)
+}
+
+// marked says whether the mark is at the end already.
+func (l *Log) marked() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	c := l.ck.get()
+	return !l.dirtyLocked() && !c.rewritten && c.mark.offset == l.end.Load() && c.mark.position == c.recovery
+}
+
+// Syncer runs the sync rounds of the logs of a data directory. A log with something to sync has a goroutine of its own, which goes
+// round after round, each as soon as the disk is done with the last, until there is nothing left: under load a round carries what
+// came during the one before, and alone a record waits for one sync. Beyond MaxFiles such logs a sync for each is worse than one
+// for all: the others are served together, by rounds that sync the file system.
+type Syncer struct {
+	maxFiles int
+	volume   vfs.Volume // nil where there is no such thing
+	running  sync.WaitGroup
+	mu       struct {
+		sync.Mutex
+		files  int    // logs with a goroutine of their own
+		queue  []*Log // those without
+		shared bool   // the goroutine for those is running
+	}
+}
+
+// SyncerOptions configure a Syncer.
+type SyncerOptions struct {
+	// FS and Dir are the data directory, which exists.
+	FS  vfs.FS
+	Dir string
+	// MaxFiles is how many logs sync by themselves at a time; 0 stands for 32.
+	MaxFiles int
+}
+
+// NewSyncer makes a Syncer.
+func NewSyncer(o SyncerOptions) *Syncer {
+	s := &Syncer{maxFiles: o.MaxFiles}
+	if s.maxFiles == 0 {
+		s.maxFiles = 32
+	}
+	// Without a volume each log syncs by itself, however many there are.
+	if v, err := o.FS.Volume(o.Dir); err == nil {
+		s.volume = v
+	}
+	return s
+}
+
+// Close waits until no round runs. The logs are closed first.
+func (s *Syncer) Close() error {
+	s.running.Wait()
+	if s.volume == nil {
+		return nil
+	}
+	return s.volume.Close()
+}
+
+// start sees to it that a log is synced until it is clean.
+func (s *Syncer) start(l *Log) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.mu.files < s.maxFiles || s.volume == nil {
+		s.mu.files++
+		s.running.Add(1)
+		go s.alone(l)
+		return
+	}
+	s.mu.queue = append(s.mu.queue, l)
+	if !s.mu.shared {
+		s.mu.shared = true
+		s.running.Add(1)
+		go s.together()
+	}
+}
+
+func (s *Syncer) alone(l *Log) {
+	defer s.running.Done()
+	for l.syncOnce() {
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mu.files--
+}
+
+// together runs shared rounds until nobody is waiting for one.
+func (s *Syncer) together() {
+	defer s.running.Done()
+	for {
+		s.mu.Lock()
+		logs := s.mu.queue
+		s.mu.queue = nil
+		if len(logs) == 0 {
+			s.mu.shared = false
+			s.mu.Unlock()
+			return
+		}
+		s.mu.Unlock()
+		again := s.shared(logs)
+		s.mu.Lock()
+		s.mu.queue = append(s.mu.queue, again...)
+		s.mu.Unlock()
+	}
+}
+
+// shared runs one round of many logs, and returns those that have more to sync. Their locks are taken in no order, which is safe
+// because nobody else holds two.
+func (s *Syncer) shared(logs []*Log) (again []*Log) {
+	rounds := make([]*round, len(logs))
+	for i, l := range logs {
+		l.round.Lock()
+		if rounds[i] = l.begin(false); rounds[i] != nil {
+			rounds[i].complete = l.prepare(rounds[i]) == nil
+		}
+	}
+	err := s.volume.Sync()
+	for i, l := range logs {
+		if r := rounds[i]; r != nil && l.settle(r, err) {
+			again = append(again, l)
+		}
+		l.round.Unlock()
+	}
+	return again
+}

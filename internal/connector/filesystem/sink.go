@@ -1,0 +1,204 @@
+package filesystem
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"github.com/millrace/millrace/internal/connector"
+	"github.com/millrace/millrace/internal/format"
+	"github.com/millrace/millrace/internal/types"
+	"github.com/millrace/millrace/internal/vec"
+	"github.com/millrace/millrace/internal/vfs"
+)
+
+// sink writes files that get their names when their epoch is committed:
+//
+//	.part-ID-WORKER-EPOCH.inprogress ── Prepare: synced ── [journal] ── Commit: renamed to part-ID-WORKER-EPOCH
+//
+// A token lists the names. A rename that was done already is no error, so Commit
+// may run again.
+type sink struct {
+	base
+	mu struct {
+		sync.Mutex
+		id      string
+		epoch   int64 // of the files that are being written
+		writers []*writer
+	}
+}
+
+func (s *sink) ChangelogMode(types.KindSet) types.KindSet { return types.AppendOnly }
+func (s *sink) Transactional() bool                       { return true }
+
+// Identity is part of the name of every file that the job writes.
+func (s *sink) Identity(context.Context) ([]byte, error) {
+	id := make([]byte, 8)
+	_, err := rand.Read(id)
+	return []byte(hex.EncodeToString(id)), err
+}
+
+// Recover names the files of the token and removes the job's others.
+func (s *sink) Recover(ctx context.Context, identity, token []byte) error {
+	s.mu.Lock()
+	s.mu.id = string(identity)
+	s.mu.Unlock()
+	if err := s.fs.MkdirAll(s.path); err != nil {
+		return fmt.Errorf("table %s: cannot make the folder '%s': %w", s.table.Path[2], s.path, cause(err))
+	}
+	if err := s.Commit(ctx, token); err != nil {
+		return err
+	}
+	names, err := s.fs.List(s.path)
+	if err != nil {
+		return err
+	}
+	for _, n := range names {
+		if strings.HasPrefix(n, ".part-"+string(identity)+"-") {
+			if err := s.fs.Remove(filepath.Join(s.path, n)); err != nil {
+				return err
+			}
+		}
+		if epoch, ok := epochOf(n, string(identity)); ok {
+			s.mu.epoch = max(s.mu.epoch, epoch+1)
+		}
+	}
+	return nil
+}
+
+func epochOf(name, id string) (epoch int64, ok bool) {
+	var worker int
+	n, _ := fmt.Sscanf(name, "part-"+id+"-%d-%d", &worker, &epoch)
+	return epoch, n == 2
+}
+
+// Prepare closes and syncs the files that are being written.
+func (s *sink) Prepare(_ context.Context, _ int64) ([]byte, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var names []string
+	for _, w := range s.mu.writers {
+		name, err := w.finish()
+		if err != nil {
+			return nil, err
+		}
+		if name != "" {
+			names = append(names, name)
+		}
+	}
+	if names == nil {
+		return nil, nil
+	}
+	s.mu.epoch++
+	return []byte(strings.Join(names, "\n")), s.fs.SyncDir(s.path)
+}
+
+// Commit gives the files of the token their names.
+func (s *sink) Commit(_ context.Context, token []byte) error {
+	if len(token) == 0 {
+		return nil
+	}
+	for _, name := range strings.Split(string(token), "\n") {
+		err := s.fs.Rename(filepath.Join(s.path, hidden(name)), filepath.Join(s.path, name))
+		if err != nil && !vfs.IsNotExist(err) {
+			return fmt.Errorf("table %s: %w", s.table.Path[2], err)
+		}
+	}
+	return s.fs.SyncDir(s.path)
+}
+
+func hidden(name string) string { return "." + name + ".inprogress" }
+
+// Abort removes what is being written.
+func (s *sink) Abort(context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var errs []error
+	for _, w := range s.mu.writers {
+		if w.file != nil {
+			errs = append(errs, w.file.Close(), s.fs.Remove(filepath.Join(s.path, hidden(w.name))))
+			w.file = nil
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (s *sink) Close() error { return nil }
+
+// Writer opens the writer of a worker.
+func (s *sink) Writer(_ context.Context, worker, _ int) (connector.Writer, error) {
+	enc, err := s.format.NewEncoder(s.config())
+	if err != nil {
+		return nil, err
+	}
+	w := &writer{sink: s, worker: worker, enc: enc}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mu.writers = append(s.mu.writers, w)
+	return w, nil
+}
+
+// writer writes the rows of one worker.
+type writer struct {
+	*sink
+	worker int
+	enc    format.Encoder
+	buf    []byte
+	file   vfs.File // nil until the epoch's first row
+	name   string
+	size   int64
+}
+
+// Write encodes the rows, a line each.
+func (w *writer) Write(b *vec.Batch) error {
+	for i := range b.Len() {
+		r := b.Row(i)
+		var err error
+		if w.buf, err = w.enc.Encode(w.buf, b.Cols, r); err != nil {
+			return vec.RowErrorf(r, "table %s: %v", w.table.Path[2], err)
+		}
+		w.buf = append(w.buf, '\n')
+	}
+	if len(w.buf) >= bufferBytes {
+		return w.Flush()
+	}
+	return nil
+}
+
+// Flush writes what is buffered to the epoch's file.
+func (w *writer) Flush() error {
+	if len(w.buf) == 0 {
+		return nil
+	}
+	if w.file == nil {
+		w.mu.Lock()
+		w.name, w.size = fmt.Sprintf("part-%s-%d-%d", w.mu.id, w.worker, w.mu.epoch), 0
+		w.mu.Unlock()
+		f, err := w.fs.Create(filepath.Join(w.path, hidden(w.name)))
+		if err != nil {
+			return fmt.Errorf("table %s: %w", w.table.Path[2], err)
+		}
+		w.file = f
+	}
+	n, err := w.file.WriteAt(w.buf, w.size)
+	w.size += int64(n)
+	w.buf = w.buf[:0]
+	return err
+}
+
+// finish syncs and closes the epoch's file; its name is empty if there was none.
+func (w *writer) finish() (string, error) {
+	if w.file == nil {
+		return "", nil
+	}
+	err := errors.Join(w.file.Sync(), w.file.Close())
+	w.file = nil
+	return w.name, err
+}
+
+func (w *writer) Close() error { return nil }

@@ -1,0 +1,125 @@
+// Package log is the connector of the embedded log: tables that are topics of the
+// node itself. It declares what it needs of a broker and is handed the real one, so
+// that log and processor meet without a socket and without an import.
+package log
+
+import (
+	"context"
+	"time"
+
+	"github.com/millrace/millrace/internal/connector"
+	"github.com/millrace/millrace/internal/types"
+)
+
+// Broker is what the connector needs of the node's log.
+type Broker interface {
+	// EnsureTopic makes the topic if there is none and returns it. partitions
+	// and configs count only for a topic that is made; partitions < 1 means the
+	// broker's default.
+	EnsureTopic(name string, partitions int, configs map[string]string) (Topic, error)
+	// AllocateProducerID gives out a producer id that was never given before.
+	AllocateProducerID() (int64, error)
+	// GroupOffset is the committed offset of a consumer group.
+	GroupOffset(group, topic string, partition int) (offset int64, ok bool)
+}
+
+// TopicID is a topic's identity: a topic deleted and made again has another one.
+type TopicID [16]byte
+
+// Topic is a topic with its partitions in order.
+type Topic struct {
+	Name       string
+	ID         TopicID
+	Partitions []Partition
+}
+
+// Partition is one partition of the log. It is safe for concurrent use.
+type Partition interface {
+	// Append gives the batches their offsets and writes them; they are not
+	// durable yet. It returns the last offset.
+	Append(batches []byte) (last int64, err error)
+	// AppendMarker ends the open transaction of a producer.
+	AppendMarker(producerID int64, epoch int16, commit bool) error
+	// WaitDurable waits until offset can survive a crash.
+	WaitDurable(ctx context.Context, offset int64) error
+	// Read copies whole batches from the one that contains offset on, about max
+	// bytes but at least one batch, into buf, and not past the last stable
+	// offset; nothing if there is nothing yet.
+	Read(offset int64, max int, buf []byte) ([]byte, error)
+	// Aborted lists the aborted transactions that reach into [from, to).
+	Aborted(from, to int64) ([]Aborted, error)
+	StartOffset() int64
+	LastStableOffset() int64
+	// OffsetForTime is the first offset whose timestamp is ts or later.
+	OffsetForTime(ts int64) (offset int64, ok bool, err error)
+	// Producer is what the partition knows of a producer.
+	Producer(producerID int64) (Producer, bool)
+	// Watch calls fn, which must not block, whenever more can be read.
+	Watch(fn func()) (cancel func())
+	// LastAppend is when the partition last got a batch, zero if never.
+	LastAppend() time.Time
+}
+
+// Aborted is an aborted transaction: all batches of the producer in
+// [First, Last] are dropped by a read_committed reader.
+type Aborted struct{ ProducerID, First, Last int64 }
+
+// Producer is a partition's state of a producer. TxnFirst is the first offset of
+// its open transaction, -1 if none is open.
+type Producer struct {
+	Epoch        int16
+	LastSequence int32
+	TxnFirst     int64
+}
+
+var options = []connector.Option{
+	{Name: "topic", Type: "string", Doc: "The topic; the table's name if not given."},
+	{Name: "topic.partitions", Type: "int", Doc: "Number of partitions if the topic has to be made; millrace's own option."},
+	{Name: "key.fields", Type: "string", Doc: "Columns of the record's key, separated by ';'. A primary key is the default."},
+	{Name: "key.fields-prefix", Type: "string", Doc: "Prefix that the key's columns have in the table and not in the key."},
+	{Name: "value.fields-include", Type: "enum", Values: []string{"ALL", "EXCEPT_KEY"}, Default: "ALL", Doc: "Whether the value repeats the key's columns."},
+	{Name: "scan.startup.mode", Type: "enum", Values: []string{"earliest-offset", "latest-offset", "group-offsets", "timestamp", "specific-offsets"}, Default: "earliest-offset", Doc: "Where a new job begins to read."},
+	{Name: "scan.startup.timestamp-millis", Type: "int", Doc: "Start of the mode timestamp, epoch milliseconds."},
+	{Name: "scan.startup.specific-offsets", Type: "string", Doc: "Start of the mode specific-offsets: 'partition:0,offset:42;partition:1,offset:300'."},
+	{Name: "scan.bounded.mode", Type: "enum", Values: []string{"unbounded", "latest-offset", "group-offsets", "timestamp", "specific-offsets"}, Default: "unbounded", Doc: "Where a job ends; taken when it starts."},
+	{Name: "scan.bounded.timestamp-millis", Type: "int", Doc: "End of the mode timestamp, epoch milliseconds."},
+	{Name: "scan.bounded.specific-offsets", Type: "string", Doc: "End of the mode specific-offsets."},
+	{Name: "sink.partitioner", Type: "enum", Values: []string{"default", "fixed", "round-robin"}, Default: "default", Doc: "Partition of a record without a key; records with one go by its murmur2 hash, as in Kafka."},
+	{Name: "sink.delivery-guarantee", Type: "enum", Values: []string{"exactly-once", "at-least-once", "none"}, Default: "exactly-once", Doc: "How results are written."},
+	{Name: "sink.transactional-id-prefix", Type: "string", Doc: "Accepted for Flink's sake; the job's journal is the coordinator."},
+	{Name: "properties.", Type: "map", Doc: "Client properties; of these group.id acts here."},
+}
+
+var metadata = []connector.Column{
+	{Name: "topic", Metadata: "topic", Type: types.TString.Required(), Virtual: true},
+	{Name: "partition", Metadata: "partition", Type: types.TInt.Required(), Virtual: true},
+	{Name: "offset", Metadata: "offset", Type: types.TBigInt.Required(), Virtual: true},
+	{Name: "leader-epoch", Metadata: "leader-epoch", Type: types.TInt, Virtual: true},
+	{Name: "timestamp", Metadata: "timestamp", Type: types.TTimestampLTZ(3).Required()},
+	{Name: "timestamp-type", Metadata: "timestamp-type", Type: types.TString.Required(), Virtual: true},
+}
+
+// Factory is the connector over a broker.
+func Factory(b Broker) *connector.Factory {
+	return &connector.Factory{
+		Name:     "log",
+		Summary:  "A topic of the embedded log. A table without a connector, or with Flink's kafka or upsert-kafka and no bootstrap servers, is one.",
+		Options:  options,
+		Formats:  true,
+		Metadata: metadata,
+		NewSource: func(t connector.Table, env connector.Env) (connector.Source, error) {
+			l, err := newLayout(t, env)
+			if err != nil {
+				return nil, err
+			}
+			return &source{layout: l, broker: b}, nil
+		},
+		NewSink: func(t connector.Table, env connector.Env) (connector.Sink, error) {
+			l, err := newLayout(t, env)
+			if err != nil {
+				return nil, err
+			}
+			return newSink(l, b), nil
+		},
+	}
+}

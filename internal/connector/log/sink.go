@@ -1,0 +1,265 @@
+package log
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/millrace/millrace/internal/connector"
+	"github.com/millrace/millrace/internal/types"
+	"github.com/millrace/millrace/internal/wire"
+)
+
+// flushBytes is the size at which a partition's batch is appended: large enough to
+// spread its header, small enough that readers' buffers take it whole.
+const flushBytes = 128 << 10
+
+// lastEpoch is the highest producer epoch in use; a producer that reached it keeps
+// it and goes on with its sequence numbers.
+const lastEpoch = 32766
+
+// sink writes a topic. Exactly once means that an epoch's batches stand in an open
+// transaction, which the job's journal decides:
+//
+//	append … append ── Prepare: wait until durable ── [journal] ── Commit: markers
+//
+// A token names the producer and, for each partition written, the offset after its
+// last batch. A transaction that is open and began before that offset belongs to
+// the token's epoch; one that began at or after it was never committed.
+type sink struct {
+	*layout
+	broker        Broker
+	transactional bool
+	durable       bool // sink.delivery-guarantee is not none
+
+	mu struct {
+		sync.Mutex
+		topic      Topic
+		producerID int64
+		epoch      int16
+		parts      []partState
+	}
+}
+
+// partState is what the sink has written to a partition.
+type partState struct {
+	sequence int32 // of the next record
+	last     int64 // offset of the last record appended since the last Prepare, -1: none
+	open     bool  // a transaction may be open
+}
+
+func newSink(l *layout, b Broker) *sink {
+	s := &sink{layout: l, broker: b}
+	guarantee := l.table.Options["sink.delivery-guarantee"]
+	s.transactional = guarantee == "" || guarantee == "exactly-once"
+	s.durable = guarantee != "none"
+	s.mu.producerID = -1
+	s.mu.epoch = -1
+	return s
+}
+
+func (s *sink) ChangelogMode(query types.KindSet) types.KindSet {
+	if s.upsert {
+		return types.Upsert
+	}
+	return types.AppendOnly
+}
+
+func (s *sink) Transactional() bool { return s.transactional }
+
+// Identity is the producer id under which the job writes for ever.
+func (s *sink) Identity(context.Context) ([]byte, error) {
+	if !s.transactional {
+		return nil, nil
+	}
+	id, err := s.broker.AllocateProducerID()
+	return binary.BigEndian.AppendUint64(nil, uint64(id)), err
+}
+
+// Recover ends every transaction that the identity left open, as the token says,
+// and raises the producer epoch.
+func (s *sink) Recover(_ context.Context, identity, token []byte) error {
+	topic, err := s.ensure(s.broker)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mu.topic = topic
+	s.mu.parts = make([]partState, len(topic.Partitions))
+	for i := range s.mu.parts {
+		s.mu.parts[i].last = -1
+	}
+	if !s.transactional {
+		return nil
+	}
+	if len(identity) != 8 {
+		return fmt.Errorf("topic %s: the journal's producer id has %d bytes, not 8", s.topic, len(identity))
+	}
+	s.mu.producerID = int64(binary.BigEndian.Uint64(identity))
+	ends, err := s.decodeToken(token)
+	if err != nil {
+		return err
+	}
+	highest := int16(-1)
+	for i, p := range topic.Partitions {
+		state, known := p.Producer(s.mu.producerID)
+		if !known {
+			continue
+		}
+		highest = max(highest, state.Epoch)
+		if state.TxnFirst >= 0 {
+			end, named := ends[i]
+			if err := p.AppendMarker(s.mu.producerID, state.Epoch, named && state.TxnFirst < end); err != nil {
+				return fmt.Errorf("topic %s, partition %d: %w", s.topic, i, err)
+			}
+		}
+		if state.Epoch == lastEpoch {
+			s.mu.parts[i].sequence = wire.AddSequence(state.LastSequence, 1)
+		}
+	}
+	s.mu.epoch = min(highest+1, lastEpoch)
+	return nil
+}
+
+// append writes a batch of one partition; the builder is empty afterwards.
+func (s *sink) append(n int, b *wire.Builder) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := &s.mu.parts[n]
+	records := int32(b.Count())
+	if s.transactional {
+		b.SetProducer(s.mu.producerID, s.mu.epoch, p.sequence)
+		b.SetTransactional(true)
+	}
+	last, err := s.mu.topic.Partitions[n].Append(b.Bytes())
+	if err != nil {
+		return fmt.Errorf("topic %s, partition %d: %w", s.topic, n, err)
+	}
+	p.sequence = wire.AddSequence(p.sequence, records)
+	p.last, p.open = last, s.transactional
+	return nil
+}
+
+// Prepare waits until everything appended is durable.
+func (s *sink) Prepare(ctx context.Context, _ int64) ([]byte, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.durable {
+		return nil, nil
+	}
+	var written []int
+	for i := range s.mu.parts {
+		p := &s.mu.parts[i]
+		if p.last < 0 {
+			continue
+		}
+		if err := s.mu.topic.Partitions[i].WaitDurable(ctx, p.last); err != nil {
+			return nil, fmt.Errorf("topic %s, partition %d: %w", s.topic, i, err)
+		}
+		written = append(written, i)
+	}
+	if !s.transactional || written == nil {
+		s.forget()
+		return nil, nil
+	}
+	token := append([]byte(nil), s.mu.topic.ID[:]...)
+	for _, i := range written {
+		token = binary.AppendUvarint(token, uint64(i))
+		token = binary.AppendUvarint(token, uint64(s.mu.parts[i].last+1))
+	}
+	s.forget()
+	return token, nil
+}
+
+func (s *sink) forget() {
+	for i := range s.mu.parts {
+		s.mu.parts[i].last = -1
+	}
+}
+
+// decodeToken is the end offset by partition; a token of a topic that was deleted
+// and made again names nothing.
+func (s *sink) decodeToken(token []byte) (map[int]int64, error) {
+	ends := map[int]int64{}
+	if token == nil {
+		return ends, nil
+	}
+	if len(token) < len(TopicID{}) {
+		return nil, errors.New("a log sink's token is too short")
+	}
+	if TopicID(token[:16]) != s.mu.topic.ID {
+		return ends, nil
+	}
+	for token = token[16:]; len(token) > 0; {
+		n, a := binary.Uvarint(token)
+		if a <= 0 {
+			return nil, errors.New("a log sink's token is broken")
+		}
+		end, b := binary.Uvarint(token[a:])
+		if b <= 0 {
+			return nil, errors.New("a log sink's token is broken")
+		}
+		ends[int(n)], token = int64(end), token[a+b:]
+	}
+	return ends, nil
+}
+
+// Commit appends the markers of the token's transactions that are still open.
+func (s *sink) Commit(_ context.Context, token []byte) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ends, err := s.decodeToken(token)
+	if err != nil {
+		return err
+	}
+	for i, end := range ends {
+		if i >= len(s.mu.topic.Partitions) {
+			continue
+		}
+		p := s.mu.topic.Partitions[i]
+		if state, ok := p.Producer(s.mu.producerID); !ok || state.TxnFirst < 0 || state.TxnFirst >= end {
+			continue
+		}
+		if err := p.AppendMarker(s.mu.producerID, s.mu.epoch, true); err != nil {
+			return fmt.Errorf("topic %s, partition %d: %w", s.topic, i, err)
+		}
+		s.mu.parts[i].open = false
+	}
+	return nil
+}
+
+// Abort ends what is still open, so that no reader waits behind it.
+func (s *sink) Abort(context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var errs []error
+	for i := range s.mu.parts {
+		if !s.mu.parts[i].open {
+			continue
+		}
+		p := s.mu.topic.Partitions[i]
+		if state, ok := p.Producer(s.mu.producerID); ok && state.TxnFirst >= 0 {
+			errs = append(errs, p.AppendMarker(s.mu.producerID, state.Epoch, false))
+		}
+		s.mu.parts[i].open = false
+	}
+	return errors.Join(errs...)
+}
+
+func (s *sink) Close() error { return nil }
+
+// Writer opens the writer of a worker.
+func (s *sink) Writer(context.Context, int, int) (connector.Writer, error) {
+	return newWriter(s)
+}
+
+func (s *sink) now() int64 {
+	if s.env.Now != nil {
+		return s.env.Now().UnixMilli()
+	}
+	return time.Now().UnixMilli()
+}

@@ -1,0 +1,155 @@
+package log
+
+import (
+	"fmt"
+
+	"github.com/millrace/millrace/internal/format"
+	"github.com/millrace/millrace/internal/types"
+	"github.com/millrace/millrace/internal/vec"
+	"github.com/millrace/millrace/internal/wire"
+)
+
+// writer encodes the rows of one worker, a batch a partition.
+type writer struct {
+	*sink
+	key, value format.Encoder
+	timestamp  int // position of the timestamp metadata column in a batch, -1: none
+	keyCols    []int
+	valueCols  []int
+
+	batches  []*wire.Builder
+	keyBuf   []byte
+	valueBuf []byte
+	robin    int
+}
+
+func newWriter(s *sink) (w *writer, err error) {
+	w = &writer{sink: s, timestamp: -1}
+	persisted := s.persisted()
+	at := indexOf(persisted)
+	for _, c := range s.layout.metadata {
+		if i, ok := at[c]; ok && s.table.Columns[c].Metadata == "timestamp" {
+			w.timestamp = i
+		}
+	}
+	for _, c := range s.layout.value {
+		w.valueCols = append(w.valueCols, at[c])
+	}
+	if w.value, err = s.valueFormat.NewEncoder(s.config(s.valueFormat, s.layout.value, false)); err != nil {
+		return nil, err
+	}
+	if s.layout.key != nil {
+		for _, c := range s.layout.key {
+			w.keyCols = append(w.keyCols, at[c])
+		}
+		if w.key, err = s.keyFormat.NewEncoder(s.config(s.keyFormat, s.layout.key, true)); err != nil {
+			return nil, err
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	w.batches = make([]*wire.Builder, len(s.mu.topic.Partitions))
+	return w, nil
+}
+
+// persisted are the table's columns that a sink gets, in order.
+func (s *sink) persisted() []int {
+	var out []int
+	for i, c := range s.table.Columns {
+		if !c.Virtual {
+			out = append(out, i)
+		}
+	}
+	return out
+}
+
+func pick(cols []*vec.Vector, at []int) []*vec.Vector {
+	out := make([]*vec.Vector, len(at))
+	for i, c := range at {
+		out[i] = cols[c]
+	}
+	return out
+}
+
+// Write encodes the selected rows and appends the batches that are full. Rows that
+// say what was (-U) are no records; a deletion is a record without a value.
+func (w *writer) Write(b *vec.Batch) error {
+	keys, values := pick(b.Cols, w.keyCols), pick(b.Cols, w.valueCols)
+	now := w.now()
+	for i := range b.Len() {
+		r := b.Row(i)
+		kind := b.Kind(r)
+		if kind == types.UpdateBefore {
+			continue
+		}
+		key, value, err := w.encode(keys, values, r, kind)
+		if err != nil {
+			return vec.RowErrorf(r, "table %s: %v", w.table.Path[2], err)
+		}
+		ts := now
+		if w.timestamp >= 0 && !b.Cols[w.timestamp].IsNull(r) {
+			ts = b.Cols[w.timestamp].I64[r]
+		}
+		if err := w.add(ts, key, value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *writer) encode(keys, values []*vec.Vector, r int, kind types.RowKind) (key, value []byte, err error) {
+	if w.key != nil {
+		if w.keyBuf, err = w.key.Encode(w.keyBuf[:0], keys, r); err != nil {
+			return nil, nil, fmt.Errorf("key: %w", err)
+		}
+		key = w.keyBuf
+	}
+	if kind == types.Delete {
+		return key, nil, nil
+	}
+	w.valueBuf, err = w.value.Encode(w.valueBuf[:0], values, r)
+	return key, w.valueBuf, err
+}
+
+func (w *writer) add(ts int64, key, value []byte) error {
+	n := w.robin
+	if key != nil {
+		n = PartitionOf(key, len(w.batches))
+	}
+	b := w.batches[n]
+	if b == nil {
+		b = wire.NewBuilder(nil)
+		w.batches[n] = b
+	}
+	b.Append(ts, key, value, nil)
+	if b.Len() < flushBytes {
+		return nil
+	}
+	return w.flush(n)
+}
+
+// flush appends a partition's batch. Keyless records go to the next partition
+// after each, so that they spread without making small batches.
+func (w *writer) flush(n int) error {
+	b := w.batches[n]
+	if b == nil || b.Count() == 0 {
+		return nil
+	}
+	if err := w.append(n, b); err != nil {
+		return err
+	}
+	b.Reset(nil)
+	w.robin = (w.robin + 1) % len(w.batches)
+	return nil
+}
+
+func (w *writer) Flush() error {
+	for n := range w.batches {
+		if err := w.flush(n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *writer) Close() error { return nil }
