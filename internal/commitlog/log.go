@@ -178,13 +178,27 @@ func (l *Log) Producers() []ProducerState {
 	l.mu.producers.expire(l.now().UnixMilli(), l.config.Load().ProducerExpiry)
 	var list []ProducerState
 	for _, p := range l.mu.producers.sorted() {
-		s := ProducerState{p.id, p.epoch, -1, p.seen, p.coord, p.txnFirst}
-		if m := p.last(); m != nil {
-			s.LastSequence, s.LastTimestamp = m.lastSeq, m.time
-		}
-		list = append(list, s)
+		list = append(list, p.describe())
 	}
 	return list
+}
+
+// Producer is the state of one producer.
+func (l *Log) Producer(id int64) (ProducerState, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if p := l.mu.producers.byID[id]; p != nil {
+		return p.describe(), true
+	}
+	return ProducerState{}, false
+}
+
+func (p *producer) describe() ProducerState {
+	s := ProducerState{p.id, p.epoch, -1, p.seen, p.coord, p.txnFirst}
+	if m := p.last(); m != nil {
+		s.LastSequence, s.LastTimestamp = m.lastSeq, m.time
+	}
+	return s
 }
 
 // WaitDurable waits until the high watermark is above an offset. It fails with ErrOffline or ErrClosed if that will not happen in

@@ -413,16 +413,14 @@ func (r *recovery) scan() error {
 func (r *recovery) scanSegment(s *segment) error {
 	size := s.size.Load()
 	f, err := s.open()
-	if err != nil {
+	if err != nil || size == r.end.pos {
 		return err
 	}
-	if size > r.end.pos {
-		r.changed = true
-	}
+	r.changed = true
 	w := newWindow(f, size)
 	defer w.release()
 	for r.end.pos < size {
-		b, err := w.sound(r.end.pos, r.end.offset, math.MaxInt64)
+		b, err := w.ordered(r.end.pos, r.end.offset, math.MaxInt64)
 		if err != nil || r.exact && b.BaseOffset() != r.end.offset {
 			break
 		}

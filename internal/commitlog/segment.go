@@ -32,6 +32,7 @@ type segment struct {
 	*place
 	base    int64
 	next    atomic.Int64 // the base of the following segment; MaxInt64 in the last
+	used    atomic.Bool  // since the last trim
 	size    atomic.Int64
 	refs    atomic.Int32
 	trusted int64
@@ -56,7 +57,6 @@ type segment struct {
 		checked  []uint64 // a bit for each interval below trusted
 		surveyed bool     // all below trusted has been checked, and damage is complete
 		damage   []damage
-		used     bool // since the last trim
 	}
 }
 
@@ -191,8 +191,8 @@ func (s *segment) seal(next int64) {
 func (s *segment) load(interval int) error {
 	s.mu.RLock()
 	loaded := s.mu.loaded
-	s.mu.used = true
 	s.mu.RUnlock()
+	s.used.Store(true)
 	if loaded {
 		return nil
 	}
@@ -294,10 +294,10 @@ func (s *segment) trim() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	fl := s.mu.flushed
-	if s.mu.loaded && !s.mu.used && fl.index == len(s.mu.index) && fl.times == len(s.mu.times) && fl.aborted == len(s.mu.aborted) {
+	if s.mu.loaded && !s.used.Load() && fl.index == len(s.mu.index) && fl.times == len(s.mu.times) && fl.aborted == len(s.mu.aborted) {
 		s.mu.loaded, s.mu.index, s.mu.times, s.mu.aborted = false, nil, nil, nil
 	}
-	s.mu.used = false
+	s.used.Store(false)
 }
 
 // newest is the greatest timestamp in the segment and the last offset of its batch; -1 if there is none.

@@ -1,0 +1,263 @@
+package broker
+
+import (
+	"context"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+
+	"github.com/millrace/millrace/internal/broker/metadata"
+	"github.com/millrace/millrace/internal/commitlog"
+)
+
+// Fetch, key 1.
+//
+//	v4   isolation level, last stable offset, aborted transactions (KIP-98); earlier ones were removed in Kafka 4.0 (KIP-896)
+//	v5   log start offset
+//	v7   fetch sessions (KIP-227): declined by answering session 0, after which a client sends whole requests
+//	v9   the leader epoch a client believes in (KIP-320)
+//	v11  the client's rack, a preferred replica (KIP-392)
+//	v12  flexible; the epoch of the last record fetched (KIP-595), which only replicas send
+//	v13  topic ids instead of names (KIP-516)
+//	v15  the replica's id moves into a tag (KIP-903)
+//	v16  who leads now, when it is not us (KIP-951): never the case here
+//	v17  the replica's directory (KIP-853)
+//	v18  the replica's high watermark (KIP-1166)
+func init() { registerRaw(1, 4, 18, handleFetch) }
+
+type fetchRequest struct {
+	version      int16
+	maxWait      time.Duration
+	minBytes     int
+	maxBytes     int
+	committed    bool // read_committed
+	sessionID    int32
+	sessionEpoch int32
+	topics       []fetchTopic
+	err          error // of the request as a whole
+}
+
+type fetchTopic struct {
+	name  string
+	id    metadata.UUID
+	topic *metadata.Topic // nil if there is none
+	parts []fetchPartition
+}
+
+type fetchPartition struct {
+	index    int32
+	epoch    int32
+	offset   int64
+	maxBytes int
+
+	log     *commitlog.Log
+	err     error
+	hw, lso int64
+	start   int64
+	aborted []commitlog.AbortedTxn
+	chunk   commitlog.Chunk
+}
+
+// partitions calls fn for each partition until it returns false.
+func (f *fetchRequest) partitions(fn func(*fetchTopic, *fetchPartition) bool) {
+	for i := range f.topics {
+		t := &f.topics[i]
+		for j := range t.parts {
+			if !fn(t, &t.parts[j]) {
+				return
+			}
+		}
+	}
+}
+
+func handleFetch(c *call, body []byte) (reply, error) {
+	f, err := c.decodeFetch(body)
+	if err != nil {
+		return reply{}, err
+	}
+	switch {
+	case f.sessionID != 0:
+		f.err = kerr.FetchSessionIDNotFound
+	case f.sessionEpoch != 0 && f.sessionEpoch != -1:
+		f.err = kerr.InvalidFetchSessionEpoch
+	}
+	if f.err != nil {
+		f.topics = nil
+		return reply{body: f}, nil
+	}
+	return reply{wait: func() reply {
+		c.fetch(f)
+		return reply{body: f}
+	}}, nil
+}
+
+// fetch reads what is asked for, waiting up to maxWait for minBytes. An error is answered at once.
+func (c *call) fetch(f *fetchRequest) {
+	f.partitions(func(t *fetchTopic, p *fetchPartition) bool { c.resolve(f, t, p); return true })
+	if c.readFetch(f) || f.maxWait <= 0 {
+		return
+	}
+	wake := make(chan struct{}, 1)
+	var cancels []func()
+	f.partitions(func(_ *fetchTopic, p *fetchPartition) bool {
+		cancels = append(cancels, p.log.Watch(func() {
+			select {
+			case wake <- struct{}{}:
+			default: // it is going to look anyway
+			}
+		}))
+		return true
+	})
+	defer func() {
+		for _, cancel := range cancels {
+			cancel()
+		}
+	}()
+	ctx, cancel := context.WithTimeout(c.conn.ctx, f.maxWait)
+	defer cancel()
+	for !c.readFetch(f) { // what came before the watch is seen by the first of these
+		select {
+		case <-wake:
+		case <-c.stopping:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (c *call) resolve(f *fetchRequest, t *fetchTopic, p *fetchPartition) {
+	switch {
+	case t.topic == nil && f.version >= 13:
+		p.err = kerr.UnknownTopicID
+	case t.topic == nil:
+		p.err = kerr.UnknownTopicOrPartition
+	default:
+		if p.err = checkEpoch(p.epoch); p.err == nil {
+			p.log, p.err = c.meta.PartitionOf(t.topic, p.index)
+		}
+	}
+}
+
+// readFetch reads all partitions within the limits, and says whether that is worth an answer. The first batch of the first partition
+// that has any comes whatever its size, or a small limit would stop the client for ever (KIP-74).
+func (c *call) readFetch(f *fetchRequest) bool {
+	f.releaseChunks()
+	left, total := min(f.maxBytes, c.limits.fetchBytes), 0
+	failed := false
+	f.partitions(func(t *fetchTopic, p *fetchPartition) bool {
+		if p.err == nil {
+			p.err = p.read(f, max(min(left, p.maxBytes), 0), total == 0)
+			c.noteOffline(t.topic, p.index, p.log, p.err)
+		}
+		failed = failed || p.err != nil
+		left -= p.chunk.Len()
+		total += p.chunk.Len()
+		return true
+	})
+	return failed || total >= f.minBytes || len(f.topics) == 0
+}
+
+func (p *fetchPartition) read(f *fetchRequest, maxBytes int, oneBatch bool) (err error) {
+	// The start is read before the rest and the last stable offset before the watermark, so that a client sees them in order.
+	p.start, p.lso = p.log.StartOffset(), p.log.LastStableOffset()
+	p.hw = p.log.HighWatermark()
+	limit, end := commitlog.HighWatermark, p.hw
+	if f.committed {
+		limit, end = commitlog.LastStable, p.lso
+	}
+	if p.offset == end {
+		return nil // nothing new: most of a large request's partitions
+	}
+	p.chunk, err = p.log.Read(p.offset, maxBytes, limit, oneBatch)
+	if err == nil && f.committed && p.chunk.Len() > 0 {
+		p.aborted, err = p.log.AbortedTxns(p.chunk.FirstBatchOffset, p.lso)
+	}
+	return err
+}
+
+// releaseChunks forgets what was read.
+func (f *fetchRequest) releaseChunks() {
+	f.partitions(func(_ *fetchTopic, p *fetchPartition) bool {
+		p.chunk.Release()
+		p.aborted = nil
+		return true
+	})
+}
+
+func (f *fetchRequest) release() { f.releaseChunks() }
+
+func (c *call) decodeFetch(body []byte) (*fetchRequest, error) {
+	version := c.version
+	r := &reader{b: body, flexible: version >= 12}
+	f := &fetchRequest{version: version}
+	if version <= 14 {
+		r.int32() // replica id
+	}
+	f.maxWait = time.Duration(r.int32()) * time.Millisecond
+	f.minBytes = int(r.int32())
+	f.maxBytes = int(r.int32())
+	f.committed = r.int8() == 1
+	if version >= 7 {
+		f.sessionID, f.sessionEpoch = r.int32(), r.int32()
+	}
+	f.topics = make([]fetchTopic, r.array(6))
+	for i := range f.topics {
+		c.decodeFetchTopic(r, &f.topics[i])
+	}
+	skipForgotten(r, version)
+	if version >= 11 {
+		r.string() // rack
+	}
+	r.tags()
+	if r.bad || len(r.b) != 0 {
+		return nil, errMalformed
+	}
+	return f, nil
+}
+
+func (c *call) decodeFetchTopic(r *reader, t *fetchTopic) {
+	if c.version >= 13 {
+		t.id = r.uuid()
+		t.topic = c.meta.TopicByID(t.id)
+	} else {
+		t.name, _ = r.string()
+		t.topic = c.meta.Topic(t.name)
+	}
+	t.parts = make([]fetchPartition, r.array(16))
+	for i := range t.parts {
+		p := &t.parts[i]
+		*p = fetchPartition{index: r.int32(), epoch: -1, hw: -1, lso: -1, start: -1}
+		if c.version >= 9 {
+			p.epoch = r.int32()
+		}
+		p.offset = r.int64()
+		if c.version >= 12 {
+			r.int32() // last fetched epoch
+		}
+		if c.version >= 5 {
+			r.int64() // the replica's log start
+		}
+		p.maxBytes = int(r.int32())
+		r.tags()
+	}
+	r.tags()
+}
+
+// skipForgotten reads past what a session's client no longer wants.
+func skipForgotten(r *reader, version int16) {
+	if version < 7 {
+		return
+	}
+	for range r.array(6) {
+		if version >= 13 {
+			r.uuid()
+		} else {
+			r.string()
+		}
+		for range r.array(4) {
+			r.int32()
+		}
+		r.tags()
+	}
+}

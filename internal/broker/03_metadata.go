@@ -1,0 +1,127 @@
+package broker
+
+import (
+	"errors"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/millrace/millrace/internal/broker/metadata"
+)
+
+// Metadata, key 3.
+//
+//	v0   no topics stand for all
+//	v1   null topics stand for all, none for none; racks, controller, internal topics
+//	v2   cluster id
+//	v3   throttle time
+//	v4   the client may forbid creating topics
+//	v5   offline replicas
+//	v7   leader epochs
+//	v8   authorized operations (KIP-430)
+//	v9   flexible
+//	v10  topic ids in the response, and in requests that Kafka itself answers with an error until v12 (KIP-516)
+//	v11  no more authorized operations of the cluster
+//	v12  topics may be asked for by id alone
+//	v13  an error for the whole (KIP-1102)
+func init() { register(3, 0, 13, handleMetadata) }
+
+// Without an authorizer everything is allowed. The numbers are Kafka's AclOperation codes, as bits.
+const (
+	topicOperations   = 1<<3 | 1<<4 | 1<<5 | 1<<6 | 1<<7 | 1<<8 | 1<<10 | 1<<11
+	clusterOperations = 1<<5 | 1<<7 | 1<<8 | 1<<9 | 1<<10 | 1<<11 | 1<<12
+)
+
+func handleMetadata(c *call, req *kmsg.MetadataRequest) reply {
+	resp := req.ResponseKind().(*kmsg.MetadataResponse)
+	id := c.meta.Identity()
+	broker := kmsg.NewMetadataResponseBroker()
+	broker.NodeID, broker.Host, broker.Port, broker.Rack = id.NodeID, c.conn.host, c.conn.port, c.rack()
+	resp.Brokers = append(resp.Brokers, broker)
+	resp.ClusterID = &id.ClusterID
+	resp.ControllerID = id.NodeID
+	if req.IncludeClusterAuthorizedOperations {
+		resp.AuthorizedOperations = clusterOperations
+	}
+	add := func(t kmsg.MetadataResponseTopic) {
+		if req.IncludeTopicAuthorizedOperations && t.ErrorCode == 0 {
+			t.AuthorizedOperations = topicOperations
+		}
+		resp.Topics = append(resp.Topics, t)
+	}
+	if req.Topics == nil || c.version == 0 && len(req.Topics) == 0 {
+		for _, t := range c.meta.Topics() {
+			add(c.describeTopic(t))
+		}
+		return answer(resp)
+	}
+	create := (c.version < 4 || req.AllowAutoTopicCreation) && c.meta.Setting("auto.create.topics.enable") == "true"
+	for i := range req.Topics {
+		add(c.findTopic(&req.Topics[i], create))
+	}
+	return answer(resp)
+}
+
+func (b *Broker) rack() *string {
+	if rack := b.meta.Setting("broker.rack"); rack != "" {
+		return &rack
+	}
+	return nil
+}
+
+// findTopic answers for a topic asked for by name or id. A name that is free is taken, if that is allowed.
+func (c *call) findTopic(rt *kmsg.MetadataRequestTopic, create bool) kmsg.MetadataResponseTopic {
+	var topic *metadata.Topic
+	var err error
+	switch {
+	case rt.Topic == nil:
+		if topic = c.meta.TopicByID(rt.TopicID); topic == nil {
+			err = kerr.UnknownTopicID
+		}
+	default:
+		if topic = c.meta.Topic(*rt.Topic); topic == nil {
+			topic, err = c.autoCreate(*rt.Topic, create)
+		}
+	}
+	if topic != nil {
+		return c.describeTopic(topic)
+	}
+	st := kmsg.NewMetadataResponseTopic()
+	st.Topic, st.TopicID, st.ErrorCode = rt.Topic, rt.TopicID, codeOf(err)
+	if st.Topic == nil && c.version < 12 {
+		st.Topic = new(string) // not nullable yet
+	}
+	return st
+}
+
+// autoCreate creates a topic that a client speaks of. A coordinator's topic gets the coordinator's configs, whoever asks first.
+func (b *Broker) autoCreate(name string, allowed bool) (*metadata.Topic, error) {
+	if err := metadata.CheckName(name); err != nil {
+		return nil, err
+	}
+	if !allowed {
+		return nil, kerr.UnknownTopicOrPartition
+	}
+	if metadata.IsInternal(name) {
+		return b.internalTopic(name)
+	}
+	t, err := b.createOnce(name, int32(b.meta.SettingInt("num.partitions")), nil)
+	if errors.Is(err, kerr.InvalidTopicException) || err == nil {
+		return t, err
+	}
+	b.config.Report("creating topic " + name + ": " + err.Error())
+	return nil, kerr.LeaderNotAvailable // the client asks again
+}
+
+func (c *call) describeTopic(t *metadata.Topic) kmsg.MetadataResponseTopic {
+	st := kmsg.NewMetadataResponseTopic()
+	st.Topic, st.TopicID, st.IsInternal = &t.Name, t.ID, t.Internal()
+	node := []int32{c.meta.Identity().NodeID}
+	st.Partitions = make([]kmsg.MetadataResponseTopicPartition, t.Partitions)
+	for i := range st.Partitions {
+		p := &st.Partitions[i]
+		p.Default()
+		p.Partition, p.Leader, p.LeaderEpoch, p.Replicas, p.ISR = int32(i), node[0], leaderEpoch, node, node
+	}
+	return st
+}

@@ -1,0 +1,150 @@
+package broker
+
+import (
+	"io"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+
+	"github.com/millrace/millrace/internal/commitlog"
+)
+
+// A fetch response is all small fields but for the records, which are ranges of files:
+//
+//	header | throttle … topic … partition, error, offsets, aborted … length | records | tags, partition … length | records | tags …
+//	         '------------------------- fields ----------------------------'           '------- fields --------'
+//
+// The fields are built first, with a cut where each range goes, because the size of the whole comes before everything.
+
+// cut is where a partition's records go into the fields.
+type cut struct {
+	at    int
+	chunk *commitlog.Chunk
+}
+
+// copyBelow is how large a range must be to be worth a sendfile of its own, and a packet for what comes before it.
+const copyBelow = 32 << 10
+
+// copyPiece is how much of a range that cannot be sent by sendfile goes through memory at a time.
+const copyPiece = 256 << 10
+
+func (f *fetchRequest) write(c *conn, at int) error {
+	w := &writer{b: c.fields[:0], flexible: f.version >= 12}
+	cuts := f.fields(w)
+	c.fields = w.b
+	records := 0
+	for _, p := range cuts {
+		records += p.chunk.Len()
+	}
+	c.setSize(at, len(w.b)+records)
+	from := 0
+	for _, p := range cuts {
+		c.out = append(c.out, w.b[from:p.at]...)
+		if from = p.at; p.chunk.Len() == 0 {
+			continue
+		}
+		if err := c.sendRange(p.chunk.Range); err != nil {
+			return err
+		}
+	}
+	c.out = append(c.out, w.b[from:]...)
+	return nil
+}
+
+func (f *fetchRequest) fields(w *writer) (cuts []cut) {
+	w.int32(0) // throttle
+	if f.version >= 7 {
+		w.int16(codeOf(f.err))
+		w.int32(0) // session
+	}
+	w.length(len(f.topics))
+	for i := range f.topics {
+		t := &f.topics[i]
+		if f.version >= 13 {
+			w.uuid(t.id)
+		} else {
+			w.string(t.name)
+		}
+		w.length(len(t.parts))
+		for j := range t.parts {
+			p := &t.parts[j]
+			p.fields(w, f)
+			cuts = append(cuts, cut{len(w.b), &p.chunk})
+			w.tags()
+		}
+		w.tags()
+	}
+	w.tags()
+	return cuts
+}
+
+// fields writes a partition up to the length of its records.
+func (p *fetchPartition) fields(w *writer, f *fetchRequest) {
+	hw, lso, start := p.hw, p.lso, p.start
+	if p.err != nil {
+		hw, lso, start = -1, -1, -1
+		p.chunk.Release()
+	}
+	w.int32(p.index)
+	w.int16(codeOf(p.err))
+	w.int64(hw)
+	w.int64(lso)
+	if f.version >= 5 {
+		w.int64(start)
+	}
+	if f.committed && p.err == nil {
+		w.length(len(p.aborted))
+		for _, a := range p.aborted {
+			w.int64(a.ProducerID)
+			w.int64(a.FirstOffset)
+			w.tags()
+		}
+	} else {
+		w.length(-1)
+	}
+	if f.version >= 11 {
+		w.int32(-1) // preferred replica
+	}
+	w.length(p.chunk.Len())
+}
+
+// sendRange sends a range of a file behind what has been written.
+func (c *conn) sendRange(r commitlog.FileRange) error {
+	if r.Len >= copyBelow && c.canSendfile(r.File) {
+		if err := c.flush(); err != nil {
+			return err
+		}
+		return c.sendfile(r.File, r.Off, r.Len)
+	}
+	for r.Len > 0 {
+		n := min(r.Len, copyPiece)
+		at := len(c.out)
+		c.out = append(c.out, make([]byte, n)...)
+		if got, err := r.File.ReadAt(c.out[at:], r.Off); got < n {
+			if err == io.EOF {
+				err = io.ErrUnexpectedEOF
+			}
+			return err
+		}
+		r.Off, r.Len = r.Off+int64(n), r.Len-n
+		if len(c.out) >= copyPiece {
+			if err := c.flush(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// leaderEpoch is that of every partition: there is one node, so nobody else ever leads.
+const leaderEpoch = 0
+
+// checkEpoch compares the epoch a client believes in with ours (KIP-320); -1 is a client that believes nothing.
+func checkEpoch(epoch int32) error {
+	switch {
+	case epoch > leaderEpoch:
+		return kerr.UnknownLeaderEpoch
+	case epoch >= 0 && epoch < leaderEpoch:
+		return kerr.FencedLeaderEpoch
+	}
+	return nil
+}

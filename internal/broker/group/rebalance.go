@@ -1,0 +1,169 @@
+package group
+
+import (
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+)
+
+// prepare begins a rebalance, or goes on with the one that there is.
+func (g *Group) prepare(now time.Time) {
+	if g.State == PreparingRebalance {
+		g.tryComplete(now)
+		return
+	}
+	for _, m := range g.sorted() {
+		m.assignment = nil
+		if m.syncing != 0 {
+			g.reply(Reply{Ticket: m.syncing, Synced: &Synced{Err: kerr.RebalanceInProgress}})
+			m.syncing = 0
+		}
+	}
+	g.joinBy, g.notBefore, g.settleBy = now.Add(g.patience()), time.Time{}, time.Time{}
+	if g.State == Empty && g.config.InitialDelay > 0 {
+		g.settleBy = g.joinBy
+		g.notBefore = earlier(now.Add(g.config.InitialDelay), g.settleBy)
+	}
+	g.State = PreparingRebalance
+	g.tryComplete(now)
+}
+
+// patience is the longest time that a member asks for to finish its work.
+func (g *Group) patience() (d time.Duration) {
+	for _, m := range g.members {
+		d = max(d, m.Rebalance)
+	}
+	return d
+}
+
+// afterLoss goes on after members were removed.
+func (g *Group) afterLoss(now time.Time) {
+	switch g.State {
+	case Stable, CompletingRebalance:
+		g.prepare(now)
+	case PreparingRebalance:
+		g.tryComplete(now)
+	}
+}
+
+func (g *Group) allJoined() bool {
+	for _, m := range g.members {
+		if m.joining == 0 {
+			return false
+		}
+	}
+	return len(g.pending) == 0
+}
+
+func (g *Group) tryComplete(now time.Time) {
+	if g.State == PreparingRebalance && g.allJoined() && !now.Before(g.notBefore) {
+		g.completeJoin(now)
+	}
+}
+
+// completeJoin ends PreparingRebalance with those who have joined. Static members stay members until their session ends.
+func (g *Group) completeJoin(now time.Time) {
+	var first *member
+	for _, m := range g.sorted() {
+		if m.joining == 0 && m.InstanceID == nil {
+			g.remove(m)
+		} else if m.joining != 0 && first == nil {
+			first = m
+		}
+	}
+	if len(g.members) > 0 && first == nil {
+		g.joinBy = now.Add(g.patience())
+		return
+	}
+	g.Generation++
+	if len(g.members) == 0 {
+		g.State, g.Protocol, g.Leader = Empty, "", ""
+		g.record(now)
+		return
+	}
+	g.State, g.Protocol, g.syncBy = CompletingRebalance, g.choose(), now.Add(g.patience())
+	if leader := g.members[g.Leader]; leader == nil || leader.joining == 0 {
+		g.Leader = first.ID
+	}
+	for _, m := range g.sorted() {
+		if m.joining != 0 {
+			g.reply(Reply{Ticket: m.joining, Joined: g.joined(m)})
+			m.joining = 0
+			m.alive(now)
+		}
+	}
+}
+
+// choose takes a vote: of the protocols that all members offer, each names the first of its list.
+func (g *Group) choose() (best string) {
+	votes := map[string]int{}
+	for _, m := range g.sorted() {
+		for _, p := range m.Protocols {
+			if !g.allOffer(p.Name, "") {
+				continue
+			}
+			if votes[p.Name]++; votes[p.Name] > votes[best] {
+				best = p.Name
+			}
+			break
+		}
+	}
+	return best
+}
+
+// SyncRequest is a SyncGroup.
+type SyncRequest struct {
+	Ticket                 uint64
+	MemberID               string
+	InstanceID             *string
+	Generation             int32
+	ProtocolType, Protocol *string
+	Assignments            map[string][]byte // from the leader
+}
+
+// Synced answers a SyncRequest.
+type Synced struct {
+	Err                    *kerr.Error
+	ProtocolType, Protocol string
+	Assignment             []byte
+}
+
+// Sync asks for the member's assignment; the leader's sync brings all of them.
+func (g *Group) Sync(now time.Time, req SyncRequest) {
+	m, err := g.current(req.MemberID, req.InstanceID, req.Generation)
+	if err == nil && (differs(req.ProtocolType, g.ProtocolType) || differs(req.Protocol, g.Protocol)) {
+		err = kerr.InconsistentGroupProtocol
+	}
+	if err == nil && g.State == PreparingRebalance {
+		err = kerr.RebalanceInProgress
+	}
+	if err != nil {
+		g.reply(Reply{Ticket: req.Ticket, Synced: &Synced{Err: err}})
+		return
+	}
+	m.alive(now)
+	if g.State == Stable {
+		g.reply(Reply{Ticket: req.Ticket, Synced: g.synced(m)})
+		return
+	}
+	g.refuse(m, kerr.RebalanceInProgress)
+	m.syncing = req.Ticket
+	if m.ID != g.Leader {
+		return
+	}
+	g.State = Stable
+	for _, o := range g.sorted() {
+		o.assignment = req.Assignments[o.ID]
+		if o.syncing != 0 {
+			g.reply(Reply{Ticket: o.syncing, Synced: g.synced(o)})
+			o.syncing = 0
+		}
+	}
+	g.record(now)
+}
+
+func differs(said *string, is string) bool { return said != nil && *said != is }
+
+func (g *Group) synced(m *member) *Synced {
+	return &Synced{ProtocolType: g.ProtocolType, Protocol: g.Protocol, Assignment: m.assignment}
+}

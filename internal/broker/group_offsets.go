@@ -1,0 +1,174 @@
+package broker
+
+import (
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+
+	"github.com/millrace/millrace/internal/broker/group"
+	"github.com/millrace/millrace/internal/broker/metadata"
+)
+
+// maxOffsetMetadata bounds the text that a client keeps with an offset (offset.metadata.max.bytes).
+const maxOffsetMetadata = 4096
+
+// offsetToCommit is one partition of a commit, and what becomes of it.
+type offsetToCommit struct {
+	group.Partition
+	group.Offset
+	err error
+}
+
+// admitOffsets refuses the partitions that a commit may not name.
+func (b *Broker) admitOffsets(offsets []offsetToCommit) {
+	for i := range offsets {
+		o := &offsets[i]
+		if t := b.meta.Topic(o.Topic); t == nil || o.Partition.Partition < 0 || o.Partition.Partition >= t.Partitions {
+			o.err = kerr.UnknownTopicOrPartition
+		} else if len(o.Metadata) > maxOffsetMetadata {
+			o.err = kerr.OffsetMetadataTooLarge
+		}
+	}
+}
+
+// commit appends and applies offsets; with a producer, they count when its transaction commits. The answer must wait for the place.
+func (gc *groups) commit(id string, by group.Committer, pid int64, epoch int16, offsets []offsetToCommit) (at place, err error) {
+	gc.b.admitOffsets(offsets)
+	gc.mu.Lock()
+	defer gc.mu.Unlock()
+	if err := gc.load(); err != nil {
+		return at, err
+	}
+	now := gc.b.config.Now()
+	g := gc.mu.all.Get(id, gc.config)
+	defer func() {
+		if g.Unused() {
+			delete(gc.mu.all, id)
+		}
+	}()
+	if err := g.Check(now, by); err != nil {
+		return at, err
+	}
+	var records []group.Record
+	for i := range offsets {
+		if o := &offsets[i]; o.err == nil {
+			o.Time = now.UnixMilli()
+			records = append(records, group.OffsetRecord(id, o.Partition, o.Offset))
+		}
+	}
+	gc.arm(g, now)
+	if len(records) == 0 {
+		return at, nil
+	}
+	log, _, err := gc.b.stateLog(offsetsTopic, id)
+	if err != nil {
+		return at, err
+	}
+	next, err := gc.append(log, records, now, pid, epoch)
+	if err != nil {
+		return at, err
+	}
+	for i := range offsets {
+		if o := &offsets[i]; o.err == nil {
+			g.Commit(o.Partition, o.Offset, next, pid)
+			next++
+		}
+	}
+	return endOf(log), nil
+}
+
+// endTxn writes a transaction's marker into a partition of __consumer_offsets, and decides its offsets.
+func (gc *groups) endTxn(i int32, pid int64, epoch int16, commit bool) (at place, err error) {
+	gc.mu.Lock()
+	defer gc.mu.Unlock()
+	if err := gc.load(); err != nil {
+		return at, err
+	}
+	log, err := gc.b.InternalPartition(offsetsTopic, i)
+	if err != nil {
+		return at, err
+	}
+	at.log = log
+	if at.offset, err = log.AppendMarker(pid, epoch, commit, coordinatorEpoch); err != nil {
+		return at, err
+	}
+	gc.mu.all.EndTxn(pid, commit, gc.inPartition(i))
+	return at, nil
+}
+
+// read looks at a group, which is nil if it is not there. What was seen may be told when the place is durable.
+func (gc *groups) read(id string, look func(*group.Group)) (at place, err error) {
+	gc.mu.Lock()
+	defer gc.mu.Unlock()
+	if err := gc.load(); err != nil {
+		return at, err
+	}
+	g := gc.mu.all[id]
+	if g != nil && gc.b.meta.Topic(offsetsTopic) != nil {
+		log, _, err := gc.b.stateLog(offsetsTopic, id)
+		if err != nil {
+			return at, err
+		}
+		at = endOf(log)
+	}
+	look(g)
+	return at, nil
+}
+
+// forget writes tombstones for offsets that match, or for the whole group.
+func (gc *groups) forget(g *group.Group, now time.Time, match func(group.Partition) bool, whole bool) (at place, err error) {
+	records := g.Tombstones(match, whole)
+	if len(records) > 0 {
+		log, _, err := gc.b.stateLog(offsetsTopic, g.ID)
+		if err != nil {
+			return at, err
+		}
+		if _, err := gc.append(log, records, now, -1, -1); err != nil {
+			return at, err
+		}
+		at = endOf(log)
+	}
+	for p := range g.Offsets() {
+		if match == nil || match(p) {
+			g.Forget(p)
+		}
+	}
+	if whole {
+		delete(gc.mu.all, g.ID)
+	}
+	return at, nil
+}
+
+// topicChanged forgets the offsets of a topic that is gone: another of its name begins at 0.
+func (gc *groups) topicChanged(e metadata.Event) {
+	if e.Old == nil || e.New != nil || e.Old.Internal() {
+		return
+	}
+	gc.mu.Lock()
+	defer gc.mu.Unlock()
+	if gc.load() != nil {
+		return
+	}
+	for _, g := range gc.mu.all {
+		match := func(p group.Partition) bool { return p.Topic == e.Old.Name }
+		if _, err := gc.forget(g, gc.b.config.Now(), match, false); err != nil {
+			gc.giveUp(err)
+			return
+		}
+	}
+}
+
+// CommittedOffset is the offset that a group has committed for a partition.
+func (b *Broker) CommittedOffset(id, topic string, partition int32) (offset int64, ok bool) {
+	at, err := b.groups.read(id, func(g *group.Group) {
+		if g != nil {
+			var o group.Offset
+			o, ok = g.Committed(group.Partition{Topic: topic, Partition: partition})
+			offset = o.At
+		}
+	})
+	if err != nil || b.groups.settled(b.ctx, at) != nil {
+		return 0, false
+	}
+	return offset, ok
+}

@@ -1,0 +1,176 @@
+package metadata
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+
+	"github.com/millrace/millrace/internal/commitlog"
+)
+
+// partition is a place for a log that opens on first use.
+type partition struct {
+	log atomic.Pointer[commitlog.Log]
+	mu  struct {
+		sync.Mutex
+		gone   bool // deleted or closed: it does not open again
+		failed error
+		tried  time.Time // when it failed
+	}
+}
+
+func newPartitions(n int32) []*partition {
+	list := make([]*partition, n)
+	for i := range list {
+		list[i] = &partition{}
+	}
+	return list
+}
+
+// retryOpen is how long an error of opening a log is remembered: reading a damaged one again for every request helps nobody.
+const retryOpen = time.Second
+
+// get gives the log, opening it if need be.
+func (p *partition) get(now func() time.Time, open func() (*commitlog.Log, error)) (*commitlog.Log, error) {
+	if log := p.log.Load(); log != nil {
+		return log, nil
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.mu.gone {
+		return nil, kerr.UnknownTopicOrPartition
+	}
+	if log := p.log.Load(); log != nil {
+		return log, nil
+	}
+	if p.mu.failed != nil && now().Sub(p.mu.tried) < retryOpen {
+		return nil, p.mu.failed
+	}
+	log, err := open()
+	if p.mu.failed = err; err != nil {
+		p.mu.tried = now()
+		return nil, err
+	}
+	p.log.Store(log)
+	return log, nil
+}
+
+func (p *partition) close() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.mu.gone = true
+	log := p.log.Swap(nil)
+	if log == nil {
+		return nil
+	}
+	return log.Close()
+}
+
+// Partition gives the log of a partition, by the topic's name.
+func (s *Store) Partition(name string, i int32) (*commitlog.Log, error) {
+	s.mu.RLock()
+	t := s.mu.state.topics[name]
+	var p *partition
+	if t != nil && i >= 0 && i < t.Partitions {
+		p = s.mu.parts[t.ID][i]
+	}
+	s.mu.RUnlock()
+	return s.openPartition(t, p, i)
+}
+
+// PartitionOf gives the log of a partition of this very topic, not of another that has its name since.
+func (s *Store) PartitionOf(t *Topic, i int32) (*commitlog.Log, error) {
+	return s.openPartition(t, s.place(t, i), i)
+}
+
+func (s *Store) place(t *Topic, i int32) *partition {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if parts := s.mu.parts[t.ID]; i >= 0 && int(i) < len(parts) {
+		return parts[i]
+	}
+	return nil
+}
+
+// OpenLog is PartitionOf for a log that is open already, or has files; nil otherwise.
+func (s *Store) OpenLog(t *Topic, i int32) (*commitlog.Log, error) {
+	p := s.place(t, i)
+	if p == nil {
+		return nil, nil
+	}
+	if p.log.Load() == nil {
+		if _, err := s.opt.FS.Stat(s.partitionDir(t.Name, i)); err != nil {
+			return nil, nil
+		}
+	}
+	return s.openPartition(t, p, i)
+}
+
+// Offline gives up a log that its disk has taken offline: the next use reads it again from disk, which alone knows what it holds.
+func (s *Store) Offline(t *Topic, i int32, log *commitlog.Log) {
+	p := s.place(t, i)
+	if p == nil {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.log.CompareAndSwap(log, nil) {
+		_ = log.Close() // its error has been told
+		p.mu.failed, p.mu.tried = log.Err(), s.opt.Now()
+	}
+}
+
+func (s *Store) openPartition(t *Topic, p *partition, i int32) (*commitlog.Log, error) {
+	if p == nil {
+		return nil, kerr.UnknownTopicOrPartition
+	}
+	return p.get(s.opt.Now, func() (*commitlog.Log, error) {
+		log, err := commitlog.Open(commitlog.Options{
+			FS: s.opt.FS, Dir: s.partitionDir(t.Name, i), TopicID: t.ID, Config: s.logConfig(t.ID),
+			Now: s.opt.Now, Syncer: s.syncer, Report: s.finding,
+		})
+		if err != nil {
+			s.opt.Report(fmt.Sprintf("partition %s-%d does not open: %v", t.Name, i, err))
+			return nil, errf(kerr.KafkaStorageError, "partition %s-%d does not open: %v", t.Name, i, err)
+		}
+		return log, nil
+	})
+}
+
+// logConfig resolves the newest configs of a topic, which may have changed since the caller looked it up.
+func (s *Store) logConfig(id UUID) commitlog.Config {
+	s.mu.RLock()
+	values, t := s.values(), s.mu.state.byID[id]
+	s.mu.RUnlock()
+	if t == nil {
+		t = &Topic{}
+	}
+	return values.logConfig(t)
+}
+
+// reconfigure gives the open logs of a topic its configs. One that is being opened waits with its partition's lock, or has read
+// them already.
+func (s *Store) reconfigure(t *Topic) {
+	s.mu.RLock()
+	parts := s.mu.parts[t.ID]
+	s.mu.RUnlock()
+	config := s.logConfig(t.ID)
+	for i, p := range parts {
+		p.mu.Lock()
+		if log := p.log.Load(); log != nil {
+			if err := log.SetConfig(config); err != nil && !errors.Is(err, commitlog.ErrClosed) {
+				s.opt.Report(fmt.Sprintf("partition %s-%d keeps its old configuration: %v", t.Name, i, err))
+			}
+		}
+		p.mu.Unlock()
+	}
+}
+
+func (s *Store) partitionDir(name string, i int32) string {
+	return filepath.Join(s.opt.Dir, partitionName(name, i))
+}
