@@ -136,6 +136,31 @@ func (t *modelTest) sync() {
 	t.m.durable = int64(len(t.m.records))
 }
 
+// syncBeside runs a round that is overtaken by appends.
+func (t *modelTest) syncBeside() {
+	l := t.log
+	l.round.Lock()
+	defer l.round.Unlock()
+	r := l.begin(false)
+	if r == nil {
+		return
+	}
+	durable := int64(len(t.m.records))
+	for range t.rng.Intn(4) {
+		if t.rng.Intn(2) == 0 {
+			t.append()
+		} else {
+			t.marker()
+		}
+	}
+	r.complete = l.prepare(r) == nil
+	l.settle(r, l.syncData(r))
+	t.m.durable = durable
+	if lso, want := l.LastStableOffset(), t.m.lso(durable); lso != want {
+		t.Fatalf("last stable offset %d, want %d", lso, want)
+	}
+}
+
 // crash loses the power: what survives is a prefix that has everything durable, and the log goes on from there.
 func (t *modelTest) crash() {
 	t.fs = t.fs.CrashClone(vfs.CrashOptions{Seed: t.rng.Int63(), UnsyncedDataPercent: t.rng.Intn(101)})
@@ -229,8 +254,10 @@ func TestModel(t *testing.T) {
 					t.append()
 				case p < 65:
 					t.marker()
-				case p < 85:
+				case p < 75:
 					t.sync()
+				case p < 85:
+					t.syncBeside()
 				case p < 92:
 					t.check()
 				case p < 96:

@@ -187,11 +187,16 @@ func (s *segment) locate(offset, end int64, interval int) (pos, base int64, err 
 	}
 	w := newWindow(f, end)
 	defer w.release()
+	surveyed := s.surveyed()
 	pos = s.floor(offset)
 	expect := int64(-1)
 	for pos < end {
 		if err := s.verify(pos, pos+1, interval); err != nil {
 			return 0, 0, err
+		}
+		if !surveyed && s.surveyed() { // the index that led here may have been wrong
+			surveyed, pos, expect = true, s.floor(offset), -1
+			continue
 		}
 		if d, bad := s.damagedAt(pos); bad {
 			if offset < d.next && offset >= d.first {

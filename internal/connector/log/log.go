@@ -38,8 +38,9 @@ type Partition interface {
 	// Append gives the batches their offsets and writes them; they are not
 	// durable yet. It returns the last offset.
 	Append(batches []byte) (last int64, err error)
-	// AppendMarker ends the open transaction of a producer.
-	AppendMarker(producerID int64, epoch int16, commit bool) error
+	// AppendMarker ends the open transaction of a producer and returns the marker's
+	// offset.
+	AppendMarker(producerID int64, epoch int16, commit bool) (offset int64, err error)
 	// WaitDurable waits until offset can survive a crash.
 	WaitDurable(ctx context.Context, offset int64) error
 	// Read copies whole batches from the one that contains offset on, about max

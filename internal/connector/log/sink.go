@@ -49,6 +49,7 @@ type partState struct {
 	sequence int32 // of the next record
 	last     int64 // offset of the last record appended since the last Prepare, -1: none
 	open     bool  // a transaction may be open
+	marker   int64 // offset of the last marker, -1: none
 }
 
 func newSink(l *layout, b Broker) *sink {
@@ -91,7 +92,7 @@ func (s *sink) Recover(_ context.Context, identity, token []byte) error {
 	s.mu.topic = topic
 	s.mu.parts = make([]partState, len(topic.Partitions))
 	for i := range s.mu.parts {
-		s.mu.parts[i].last = -1
+		s.mu.parts[i].last, s.mu.parts[i].marker = -1, -1
 	}
 	if !s.transactional {
 		return nil
@@ -113,8 +114,8 @@ func (s *sink) Recover(_ context.Context, identity, token []byte) error {
 		highest = max(highest, state.Epoch)
 		if state.TxnFirst >= 0 {
 			end, named := ends[i]
-			if err := p.AppendMarker(s.mu.producerID, state.Epoch, named && state.TxnFirst < end); err != nil {
-				return fmt.Errorf("topic %s, partition %d: %w", s.topic, i, err)
+			if err := s.mark(i, state.Epoch, named && state.TxnFirst < end); err != nil {
+				return err
 			}
 		}
 		if state.Epoch == lastEpoch {
@@ -224,8 +225,8 @@ func (s *sink) Commit(_ context.Context, token []byte) error {
 		if state, ok := p.Producer(s.mu.producerID); !ok || state.TxnFirst < 0 || state.TxnFirst >= end {
 			continue
 		}
-		if err := p.AppendMarker(s.mu.producerID, s.mu.epoch, true); err != nil {
-			return fmt.Errorf("topic %s, partition %d: %w", s.topic, i, err)
+		if err := s.mark(i, s.mu.epoch, true); err != nil {
+			return err
 		}
 		s.mu.parts[i].open = false
 	}
@@ -243,14 +244,41 @@ func (s *sink) Abort(context.Context) error {
 		}
 		p := s.mu.topic.Partitions[i]
 		if state, ok := p.Producer(s.mu.producerID); ok && state.TxnFirst >= 0 {
-			errs = append(errs, p.AppendMarker(s.mu.producerID, state.Epoch, false))
+			errs = append(errs, s.mark(i, state.Epoch, false))
 		}
 		s.mu.parts[i].open = false
 	}
 	return errors.Join(errs...)
 }
 
-func (s *sink) Close() error { return nil }
+// mark ends the producer's transaction in a partition. It is called with mu held.
+func (s *sink) mark(i int, epoch int16, commit bool) error {
+	offset, err := s.mu.topic.Partitions[i].AppendMarker(s.mu.producerID, epoch, commit)
+	if err != nil {
+		return fmt.Errorf("topic %s, partition %d: %w", s.topic, i, err)
+	}
+	s.mu.parts[i].marker = offset
+	return nil
+}
+
+// closePatience is how long Close waits for a disk.
+const closePatience = 10 * time.Second
+
+// Close waits until the last markers are durable: whoever waited for the job's end
+// finds its results there.
+func (s *sink) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ctx, stop := context.WithTimeout(context.Background(), closePatience)
+	defer stop()
+	var errs []error
+	for i := range s.mu.parts {
+		if m := s.mu.parts[i].marker; m >= 0 {
+			errs = append(errs, s.mu.topic.Partitions[i].WaitDurable(ctx, m))
+		}
+	}
+	return errors.Join(errs...)
+}
 
 // Writer opens the writer of a worker.
 func (s *sink) Writer(context.Context, int, int) (connector.Writer, error) {

@@ -71,15 +71,17 @@ func pick(cols []*vec.Vector, at []int) []*vec.Vector {
 	return out
 }
 
-// Write encodes the selected rows and appends the batches that are full. Rows that
-// say what was (-U) are no records; a deletion is a record without a value.
+// Write encodes the selected rows and appends the batches that are full. A row that is
+// taken away, by -D or by a -U that the planner could not drop, is a record without a
+// value, as in Flink's upsert-kafka; but a -U that the +U of the same key follows is
+// no record.
 func (w *writer) Write(b *vec.Batch) error {
 	keys, values := pick(b.Cols, w.keyCols), pick(b.Cols, w.valueCols)
 	now := w.now()
 	for i := range b.Len() {
 		r := b.Row(i)
 		kind := b.Kind(r)
-		if kind == types.UpdateBefore {
+		if kind == types.UpdateBefore && i+1 < b.Len() && replaced(keys, b, r, b.Row(i+1)) {
 			continue
 		}
 		key, value, err := w.encode(keys, values, r, kind)
@@ -97,6 +99,19 @@ func (w *writer) Write(b *vec.Batch) error {
 	return nil
 }
 
+// replaced says whether row next is the new state of row r.
+func replaced(keys []*vec.Vector, b *vec.Batch, r, next int) bool {
+	if b.Kind(next) != types.UpdateAfter {
+		return false
+	}
+	for _, k := range keys {
+		if vec.Compare(k, r, k, next) != 0 {
+			return false
+		}
+	}
+	return true
+}
+
 func (w *writer) encode(keys, values []*vec.Vector, r int, kind types.RowKind) (key, value []byte, err error) {
 	if w.key != nil {
 		if w.keyBuf, err = w.key.Encode(w.keyBuf[:0], keys, r); err != nil {
@@ -104,7 +119,7 @@ func (w *writer) encode(keys, values []*vec.Vector, r int, kind types.RowKind) (
 		}
 		key = w.keyBuf
 	}
-	if kind == types.Delete {
+	if !kind.Adds() {
 		return key, nil, nil
 	}
 	w.valueBuf, err = w.value.Encode(w.valueBuf[:0], values, r)

@@ -1,0 +1,40 @@
+// Command millrace is a Kafka-compatible log and a Flink-compatible SQL processor in
+// one program.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/millrace/millrace/internal/node"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := root().ExecuteContext(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "millrace: "+oneLine(err))
+		os.Exit(1)
+	}
+}
+
+// oneLine keeps an error on one line, as all errors a person sees are.
+func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
+
+func root() *cobra.Command {
+	c := &cobra.Command{
+		Use:           "millrace",
+		Short:         "A Kafka-compatible log and a Flink-compatible SQL processor in one program.",
+		Version:       node.Version,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	c.AddCommand(serveCommand(), runCommand(), sqlCommand(), topicCommand(), produceCommand(), consumeCommand())
+	return c
+}

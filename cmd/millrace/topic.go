@@ -1,0 +1,170 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// addrFlag is the address of the node, or of any Kafka broker.
+func addrFlag(c *cobra.Command, addr *string) {
+	c.PersistentFlags().StringVar(addr, "addr", "127.0.0.1:9092", "Kafka address of a node")
+}
+
+func client(addr string, opts ...kgo.Opt) (*kgo.Client, error) {
+	return kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(addr), kgo.ClientID("millrace"), kgo.RetryTimeout(10 * time.Second)}, opts...)...)
+}
+
+// withAdmin runs fn with a connection that is known to work, so that a wrong
+// address is said at once.
+func withAdmin(ctx context.Context, addr string, fn func(*kadm.Client) error) error {
+	cl, err := client(addr)
+	if err != nil {
+		return err
+	}
+	defer cl.Close()
+	if err := ping(ctx, cl, addr); err != nil {
+		return err
+	}
+	return fn(kadm.NewClient(cl))
+}
+
+func ping(ctx context.Context, cl *kgo.Client, addr string) error {
+	ctx, stop := context.WithTimeout(ctx, 5*time.Second)
+	defer stop()
+	if err := cl.Ping(ctx); err != nil {
+		return fmt.Errorf("no broker answers on %s: start one with `millrace serve --data DIR`, or name another with --addr (%w)", addr, err)
+	}
+	return nil
+}
+
+func topicCommand() *cobra.Command {
+	var addr string
+	c := &cobra.Command{Use: "topic", Short: "List, describe, create and delete topics"}
+	addrFlag(c, &addr)
+	c.AddCommand(topicList(&addr), topicDescribe(&addr), topicCreate(&addr), topicDelete(&addr))
+	return c
+}
+
+func topicList(addr *string) *cobra.Command {
+	var internal bool
+	c := &cobra.Command{
+		Use: "list", Short: "Names of the topics", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return withAdmin(cmd.Context(), *addr, func(a *kadm.Client) error {
+				topics, err := a.ListTopicsWithInternal(cmd.Context())
+				if err != nil {
+					return err
+				}
+				for _, t := range topics.Sorted() {
+					if internal || !t.IsInternal {
+						fmt.Println(t.Topic)
+					}
+				}
+				return nil
+			})
+		},
+	}
+	c.Flags().BoolVar(&internal, "internal", false, "also those that millrace keeps for itself")
+	return c
+}
+
+func topicDescribe(addr *string) *cobra.Command {
+	return &cobra.Command{
+		Use: "describe TOPIC...", Short: "Partitions with their offsets", Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, names []string) error {
+			return withAdmin(cmd.Context(), *addr, func(a *kadm.Client) error {
+				topics, err := a.ListTopics(cmd.Context(), names...)
+				if err != nil {
+					return err
+				}
+				if err := topics.Error(); err != nil {
+					return fmt.Errorf("topic %s: %w", strings.Join(names, ", "), err)
+				}
+				starts, err := a.ListStartOffsets(cmd.Context(), names...)
+				if err != nil {
+					return err
+				}
+				ends, err := a.ListEndOffsets(cmd.Context(), names...)
+				if err != nil {
+					return err
+				}
+				w := tabwriter.NewWriter(os.Stdout, 0, 4, 2, ' ', 0)
+				fmt.Fprintln(w, "TOPIC\tPARTITION\tFIRST OFFSET\tEND OFFSET\tTOPIC ID")
+				for _, t := range topics.Sorted() {
+					for _, p := range t.Partitions.Sorted() {
+						start, _ := starts.Lookup(t.Topic, p.Partition)
+						end, _ := ends.Lookup(t.Topic, p.Partition)
+						fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%s\n", t.Topic, p.Partition, start.Offset, end.Offset, t.ID)
+					}
+				}
+				return w.Flush()
+			})
+		},
+	}
+}
+
+func topicCreate(addr *string) *cobra.Command {
+	var partitions int32
+	var configs []string
+	c := &cobra.Command{
+		Use: "create TOPIC...", Short: "Create topics", Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, names []string) error {
+			settings, err := parseSettings(configs)
+			if err != nil {
+				return err
+			}
+			values := map[string]*string{}
+			for k, v := range settings {
+				values[k] = &v
+			}
+			return withAdmin(cmd.Context(), *addr, func(a *kadm.Client) error {
+				for _, name := range names {
+					r, err := a.CreateTopic(cmd.Context(), partitions, -1, values, name)
+					if err != nil {
+						return fmt.Errorf("topic %s: %w%s", name, err, because(r.ErrMessage))
+					}
+				}
+				return nil
+			})
+		},
+	}
+	c.Flags().Int32Var(&partitions, "partitions", -1, "number of partitions; -1 for the broker's default")
+	c.Flags().StringArrayVar(&configs, "set", nil, "a topic config by Kafka's name: --set retention.ms=3600000")
+	return c
+}
+
+func topicDelete(addr *string) *cobra.Command {
+	return &cobra.Command{
+		Use: "delete TOPIC...", Short: "Delete topics with all their records", Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, names []string) error {
+			return withAdmin(cmd.Context(), *addr, func(a *kadm.Client) error {
+				rs, err := a.DeleteTopics(cmd.Context(), names...)
+				if err != nil {
+					return err
+				}
+				for _, name := range slices.Sorted(slices.Values(names)) {
+					if r := rs[name]; r.Err != nil {
+						return fmt.Errorf("topic %s: %w%s", name, r.Err, because(r.ErrMessage))
+					}
+				}
+				return nil
+			})
+		},
+	}
+}
+
+func because(message string) string {
+	if message == "" {
+		return ""
+	}
+	return " (" + message + ")"
+}

@@ -1,0 +1,371 @@
+package state
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+
+	"github.com/millrace/millrace/internal/vec"
+)
+
+// A record of the journal holds sections; a section holds rows of one table,
+// all of them after-images, or all tombstones. Numbers are unsigned varints
+// unless a width is given.
+//
+//	section
+//	┌─────────┬──────┬─────────────┬────────────┬───────┬─────────┐
+//	│ len     │ name │ shape (4 B) │ what (1 B) │ count │ count × │
+//	│ of name │      │             │ 0 or 1     │       │ entry   │
+//	└─────────┴──────┴─────────────┴────────────┴───────┴─────────┘
+//	entry of an after-image (what = 0)
+//	┌───────────┬───────────────┬─────────────────────┬──────────────┬────────────────┐
+//	│ key group │ age           │ last touched (ms)   │ key columns, │ value columns, │
+//	│           │ if chained    │ if there is a TTL   │ vec encoding │ vec encoding   │
+//	└───────────┴───────────────┴─────────────────────┴──────────────┴────────────────┘
+//	entry of a tombstone (what = 1)
+//	┌───────────┬─────────────┐
+//	│ key group │ key columns │
+//	└───────────┴─────────────┘
+//
+// shape is a checksum over the types of the table's columns: rows of another
+// table of the same name are refused rather than misread. Within a record a
+// table's tombstones come before its after-images: a row that was deleted and
+// made again in one epoch is there.
+const (
+	afterImages = 0
+	tombstones  = 1
+)
+
+// ErrCorrupt is wrapped by errors of Apply about bytes that are no record.
+var ErrCorrupt = errors.New("state: corrupt record")
+
+// AppendDelta encodes all rows that were touched or deleted since the last call
+// and forgets the marks. It appends nothing if there are none.
+func (s *Store) AppendDelta(dst []byte) []byte {
+	for _, t := range s.tables {
+		dst = t.appendDelta(dst)
+	}
+	return dst
+}
+
+func (t *Table) appendDelta(dst []byte) []byte {
+	if t.ntombs > 0 {
+		dst = t.appendSection(dst, tombstones, t.ntombs)
+		dst = append(dst, t.tombs...)
+		t.tombs, t.ntombs = t.tombs[:0], 0
+	}
+	changed := t.dirty[:0]
+	for _, id := range t.dirty {
+		if t.flags[id]&isDirty != 0 {
+			t.flags[id] = t.flags[id]&^isDirty | isKnown
+			changed = append(changed, id)
+		}
+	}
+	t.dirty = changed[:0]
+	if len(changed) == 0 {
+		return dst
+	}
+	dst = t.appendSection(dst, afterImages, len(changed))
+	for _, id := range changed {
+		dst = t.appendRow(dst, id)
+	}
+	return dst
+}
+
+func (t *Table) appendSection(dst []byte, what byte, count int) []byte {
+	dst = binary.AppendUvarint(dst, uint64(len(t.spec.Name)))
+	dst = append(dst, t.spec.Name...)
+	dst = binary.LittleEndian.AppendUint32(dst, t.shape())
+	dst = append(dst, what)
+	return binary.AppendUvarint(dst, uint64(count))
+}
+
+func (t *Table) shape() uint32 {
+	text := ""
+	for _, k := range t.spec.Key {
+		text += k.SQL() + ";"
+	}
+	text += "->"
+	for _, v := range t.spec.Value {
+		text += v.SQL() + ";"
+	}
+	if t.spec.Index != nil {
+		text += "chained"
+	}
+	if t.spec.TTL > 0 {
+		text += "ttl"
+	}
+	return crc32.ChecksumIEEE([]byte(text))
+}
+
+func (t *Table) appendKey(dst []byte, id int32) []byte {
+	dst = binary.AppendUvarint(dst, uint64(t.group[id]))
+	for _, c := range t.keys {
+		dst = c.AppendValue(dst, int(id))
+	}
+	return dst
+}
+
+func (t *Table) appendRow(dst []byte, id int32) []byte {
+	dst = binary.AppendUvarint(dst, uint64(t.group[id]))
+	if t.spec.Index != nil {
+		dst = binary.AppendUvarint(dst, uint64(t.chains.seq[id]))
+	}
+	if t.spec.TTL > 0 {
+		dst = binary.AppendUvarint(dst, uint64(t.ages.stamp[id]))
+	}
+	for _, c := range t.keys {
+		dst = c.AppendValue(dst, int(id))
+	}
+	for _, c := range t.values {
+		dst = c.AppendValue(dst, int(id))
+	}
+	return dst
+}
+
+// Snapshot writes all rows of a store in pieces. Rows may change between the
+// pieces: whoever restores applies the pieces and the deltas in the order in
+// which they were made, beginning with the deltas since Snapshot was called.
+type Snapshot struct {
+	store *Store
+	table int
+	row   int32
+}
+
+// Snapshot begins to write all rows.
+func (s *Store) Snapshot() *Snapshot { return &Snapshot{store: s} }
+
+// Append encodes about limit bytes more as one record; more is false with the
+// last piece. A piece may be empty.
+func (p *Snapshot) Append(dst []byte, limit int) (out []byte, more bool) {
+	end := len(dst) + limit
+	for p.table < len(p.store.tables) {
+		t := p.store.tables[p.table]
+		dst = p.appendTable(dst, t, end)
+		if int(p.row) < t.n {
+			return dst, true
+		}
+		p.table, p.row = p.table+1, 0
+	}
+	return dst, false
+}
+
+// appendTable writes sections of rows until the table or the room ends.
+func (p *Snapshot) appendTable(dst []byte, t *Table, end int) []byte {
+	const rows = 64
+	var ids [rows]int32
+	for int(p.row) < t.n {
+		k := 0
+		for ; k < rows && int(p.row) < t.n; p.row++ {
+			if t.flags[p.row]&isLive != 0 {
+				// The snapshot has it now: deleting it needs a tombstone.
+				t.flags[p.row] |= isKnown
+				ids[k] = p.row
+				k++
+			}
+		}
+		if k > 0 {
+			dst = t.appendSection(dst, afterImages, k)
+			for _, id := range ids[:k] {
+				dst = t.appendRow(dst, id)
+			}
+		}
+		if len(dst) >= end {
+			break
+		}
+	}
+	return dst
+}
+
+// Apply restores a record of either kind; owns says which key groups are this
+// worker's, nil: all. It is called after the tables are declared. Applying a
+// record again changes nothing.
+func (s *Store) Apply(record []byte, owns func(keyGroup int) bool) error {
+	d := decoder{src: record}
+	for len(d.src) > 0 && d.err == nil {
+		if err := s.applySection(&d, owns); err != nil {
+			return err
+		}
+	}
+	return d.err
+}
+
+func (s *Store) applySection(d *decoder, owns func(int) bool) error {
+	name := string(d.bytes(int(min(d.uvarint(), 1<<16))))
+	shape := d.bytes(4)
+	what := d.bytes(1)
+	count := d.uvarint()
+	if d.err != nil {
+		return d.err
+	}
+	t := s.byName[name]
+	if t == nil {
+		return fmt.Errorf("state: the journal has rows of table %q, which the operator does not declare", name)
+	}
+	if binary.LittleEndian.Uint32(shape) != t.shape() {
+		return fmt.Errorf("state: the journal's table %q has other columns than the operator's", name)
+	}
+	if t.spec.Broadcast {
+		owns = nil
+	}
+	t.restored++
+	t.loose = t.spec.Index != nil || t.spec.TTL > 0
+	a := applier{t: t, owns: owns, d: d}
+	for ; count > 0 && d.err == nil; count -= min(count, applyRows) {
+		a.apply(int(min(count, applyRows)), what[0] == tombstones)
+	}
+	return d.err
+}
+
+// applyRows is how many keys are looked up at once.
+const applyRows = 256
+
+// applier restores entries of one table, a run of them at a time: the keys are
+// decoded to columns of their own, looked up together, and then the values are
+// read to the rows found.
+type applier struct {
+	t     *Table
+	owns  func(int) bool
+	d     *decoder
+	keys  []*vec.Column
+	heads []entryHead
+}
+
+type entryHead struct {
+	seq, stamp int64
+	value      []byte // starts with the value's columns
+}
+
+func (a *applier) apply(n int, tombs bool) {
+	if a.keys == nil {
+		for _, k := range a.t.spec.Key {
+			c := vec.NewColumn(k)
+			c.Grow(applyRows)
+			a.keys = append(a.keys, c)
+		}
+	}
+	a.heads = a.heads[:0]
+	for range n {
+		a.read(tombs)
+	}
+	if a.d.err != nil || len(a.heads) == 0 {
+		return
+	}
+	rows := make([]int32, len(a.heads))
+	for i := range rows {
+		rows[i] = int32(i)
+	}
+	keys := make([]*vec.Vector, len(a.keys))
+	for c, col := range a.keys {
+		keys[c] = col.Gather(rows)
+	}
+	ids := rows
+	a.t.lookup(keys, nil, !tombs, ids)
+	for i, id := range ids {
+		if tombs {
+			a.bury(id)
+		} else {
+			a.store(id, a.heads[i])
+		}
+	}
+}
+
+// read decodes one entry; if it is another worker's, it is passed over.
+func (a *applier) read(tombs bool) {
+	d, t := a.d, a.t
+	group := int(d.uvarint())
+	var h entryHead
+	if !tombs && t.spec.Index != nil {
+		h.seq = int64(d.uvarint())
+	}
+	if !tombs && t.spec.TTL > 0 {
+		h.stamp = int64(d.uvarint())
+	}
+	row := len(a.heads)
+	for _, c := range a.keys {
+		d.value(func(src []byte) ([]byte, error) { return c.ReadValue(row, src) })
+	}
+	h.value = d.src
+	if !tombs {
+		for _, typ := range t.spec.Value {
+			d.value(func(src []byte) ([]byte, error) { return vec.SkipValue(src, typ) })
+		}
+	}
+	if a.owns == nil || a.owns(group) {
+		a.heads = append(a.heads, h)
+	}
+}
+
+func (a *applier) bury(id int32) {
+	// Two tombstones of one key in a record find the same row; the second finds
+	// it gone.
+	if id >= 0 && a.t.flags[id]&isLive != 0 {
+		a.t.drop(id)
+	}
+}
+
+func (a *applier) store(id int32, h entryHead) {
+	t := a.t
+	t.flags[id] = t.flags[id]&^isDirty | isKnown
+	if t.spec.Index != nil {
+		t.chains.seq[id] = h.seq
+		t.chains.nextSeq = max(t.chains.nextSeq, h.seq+1)
+	}
+	if t.spec.TTL > 0 {
+		t.ages.stamp[id] = h.stamp
+	}
+	src := h.value
+	for _, c := range t.values {
+		var err error
+		if src, err = c.ReadValue(int(id), src); err != nil {
+			a.d.fail(err)
+			return
+		}
+	}
+}
+
+// decoder reads a record and remembers the first error.
+type decoder struct {
+	src []byte
+	err error
+}
+
+func (d *decoder) fail(err error) {
+	if d.err == nil {
+		d.err = fmt.Errorf("%w: %v", ErrCorrupt, err)
+	}
+	d.src = nil
+}
+
+func (d *decoder) uvarint() uint64 {
+	v, n := binary.Uvarint(d.src)
+	if n <= 0 {
+		d.fail(errors.New("cut short"))
+		return 0
+	}
+	d.src = d.src[n:]
+	return v
+}
+
+func (d *decoder) bytes(n int) []byte {
+	if n > len(d.src) {
+		d.fail(errors.New("cut short"))
+		return make([]byte, n)
+	}
+	b := d.src[:n]
+	d.src = d.src[n:]
+	return b
+}
+
+func (d *decoder) value(read func([]byte) ([]byte, error)) {
+	if d.err != nil {
+		return
+	}
+	rest, err := read(d.src)
+	if err != nil {
+		d.fail(err)
+		return
+	}
+	d.src = rest
+}

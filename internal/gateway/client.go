@@ -1,0 +1,228 @@
+package gateway
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"regexp"
+	"strconv"
+
+	"github.com/millrace/millrace/internal/shell"
+	"github.com/millrace/millrace/internal/sql/parser"
+	"github.com/millrace/millrace/internal/sql/session"
+	"github.com/millrace/millrace/internal/types"
+	"github.com/millrace/millrace/internal/vec"
+)
+
+// Client is a session on a node's gateway; it is a shell's executor.
+type Client struct {
+	base    string
+	session string
+	http    http.Client
+}
+
+// Dial opens a session on the gateway at HOST:PORT.
+func Dial(ctx context.Context, addr string) (*Client, error) {
+	c := &Client{base: "http://" + addr + "/v3"}
+	var opened struct {
+		SessionHandle string `json:"sessionHandle"`
+	}
+	err := c.call(ctx, "POST", "/sessions", map[string]string{"sessionName": "millrace sql"}, &opened)
+	var op *net.OpError
+	if errors.As(err, &op) {
+		return nil, fmt.Errorf("no node answers on %s (%w): start one with `millrace serve --data DIR`, or name another with --addr", addr, op.Err)
+	}
+	c.session = "/sessions/" + opened.SessionHandle
+	return c, err
+}
+
+// Close ends the session and its queries.
+func (c *Client) Close() error {
+	return c.call(context.Background(), "DELETE", c.session, nil, nil)
+}
+
+func (c *Client) call(ctx context.Context, method, path string, in, out any) error {
+	var body io.Reader
+	if in != nil {
+		b, err := json.Marshal(in)
+		if err != nil {
+			return err
+		}
+		body = bytes.NewReader(b)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, c.base+path, body)
+	if err != nil {
+		return err
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return readError(resp)
+	}
+	if out == nil {
+		return nil
+	}
+	d := json.NewDecoder(resp.Body)
+	d.UseNumber()
+	return d.Decode(out)
+}
+
+// place finds the position that the text of an error begins with.
+var place = regexp.MustCompile(`(?s)^(\d+):(\d+): (.*)$`)
+
+// readError makes the gateway's error an error here, a positioned one where it was.
+func readError(resp *http.Response) error {
+	var e struct {
+		Errors []string `json:"errors"`
+	}
+	if err := json.NewDecoder(resp.Body).Decode(&e); err != nil || len(e.Errors) == 0 {
+		return fmt.Errorf("the node answered %s", resp.Status)
+	}
+	text := e.Errors[len(e.Errors)-1]
+	m := place.FindStringSubmatch(text)
+	if m == nil {
+		return errors.New(text)
+	}
+	line, _ := strconv.Atoi(m[1])
+	col, _ := strconv.Atoi(m[2])
+	return &parser.Error{Pos: parser.Pos{Line: line, Col: col}, Msg: m[3]}
+}
+
+// Execute runs a statement.
+func (c *Client) Execute(ctx context.Context, statement string) (shell.Result, error) {
+	var started struct {
+		OperationHandle string `json:"operationHandle"`
+	}
+	if err := c.call(ctx, "POST", c.session+"/statements", map[string]string{"statement": statement}, &started); err != nil {
+		return nil, err
+	}
+	r := &remoteResult{client: c, operation: c.session + "/operations/" + started.OperationHandle}
+	if err := r.fetch(ctx); err != nil {
+		r.Close()
+		return nil, err
+	}
+	return r, nil
+}
+
+// remoteResult reads a result page by page.
+type remoteResult struct {
+	client    *Client
+	operation string
+	token     int64
+	first     bool // page holds the first page, not yet handed over
+	page      clientPage
+	columns   []types.Field
+}
+
+type clientPage struct {
+	ResultType  string `json:"resultType"`
+	IsQuery     bool   `json:"isQueryResult"`
+	JobID       string `json:"jobID"`
+	IsStreaming bool   `json:"isStreaming"`
+	Results     struct {
+		Columns []struct {
+			Name string `json:"name"`
+			Type struct {
+				SQL string `json:"sql"`
+			} `json:"logicalType"`
+		} `json:"columns"`
+		Data []struct {
+			Kind   string `json:"kind"`
+			Fields []any  `json:"fields"`
+		} `json:"data"`
+	} `json:"results"`
+}
+
+// fetch gets the next page, asking again while it is not ready.
+func (r *remoteResult) fetch(ctx context.Context) error {
+	for {
+		var p clientPage
+		path := fmt.Sprintf("%s/result/%d?rowFormat=JSON", r.operation, r.token)
+		if err := r.client.call(ctx, "GET", path, nil, &p); err != nil {
+			return err
+		}
+		if p.ResultType == "NOT_READY" {
+			continue
+		}
+		r.page, r.first = p, r.token == 0
+		r.token++
+		return r.readColumns()
+	}
+}
+
+func (r *remoteResult) readColumns() error {
+	if r.columns != nil || !r.page.IsQuery {
+		return nil
+	}
+	for _, c := range r.page.Results.Columns {
+		t, err := session.ParseType(c.Type.SQL)
+		if err != nil {
+			return fmt.Errorf("column %s: %w", c.Name, err)
+		}
+		r.columns = append(r.columns, types.Field{Name: c.Name, Type: t})
+	}
+	return nil
+}
+
+func (r *remoteResult) Columns() []types.Field { return r.columns }
+func (r *remoteResult) JobID() string          { return r.page.JobID }
+func (r *remoteResult) Streaming() bool        { return r.page.IsStreaming }
+
+// Next gives the rows of the next page.
+func (r *remoteResult) Next(ctx context.Context) (*vec.Batch, error) {
+	if !r.first {
+		if r.page.ResultType == "EOS" {
+			return nil, io.EOF
+		}
+		if err := r.fetch(ctx); err != nil {
+			return nil, err
+		}
+	}
+	r.first = false
+	if len(r.page.Results.Data) == 0 && r.page.ResultType == "EOS" {
+		return nil, io.EOF
+	}
+	return r.batch()
+}
+
+var kindOf = map[string]types.RowKind{"INSERT": types.Insert, "UPDATE_BEFORE": types.UpdateBefore, "UPDATE_AFTER": types.UpdateAfter, "DELETE": types.Delete}
+
+func (r *remoteResult) batch() (*vec.Batch, error) {
+	data := r.page.Results.Data
+	b := &vec.Batch{N: len(data), Kinds: make([]types.RowKind, len(data))}
+	for c, f := range r.columns {
+		v := vec.NewBuilder(f.Type, len(data))
+		for i, row := range data {
+			if c >= len(row.Fields) {
+				return nil, fmt.Errorf("the node's answer has a row of %d fields for %d columns", len(row.Fields), len(r.columns))
+			}
+			b.Kinds[i] = kindOf[row.Kind]
+			appendField(v, row.Fields[c])
+		}
+		b.Cols = append(b.Cols, v.Finish())
+	}
+	return b, nil
+}
+
+// appendField appends a value as the gateway wrote it. A builder parses the text of
+// any type but strings.
+func appendField(v *vec.Builder, field any) {
+	if n, ok := field.(json.Number); ok {
+		v.AppendAny(n.String())
+		return
+	}
+	v.AppendAny(field)
+}
+
+// Close ends the operation.
+func (r *remoteResult) Close() error {
+	return r.client.call(context.Background(), "DELETE", r.operation+"/close", nil, nil)
+}

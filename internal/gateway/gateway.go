@@ -1,0 +1,242 @@
+// Package gateway is Flink's SQL Gateway, REST v1 to v3, over millrace's sessions:
+// the part that a client needs to open a session, run statements and fetch results.
+// https://nightlies.apache.org/flink/flink-docs-stable/docs/dev/table/sql-gateway/rest/
+//
+//	POST   /v1/sessions                                   {sessionHandle}
+//	POST   /v1/sessions/S/statements {statement}          {operationHandle}
+//	GET    /v1/sessions/S/operations/O/result/TOKEN       {resultType, results, nextResultUri}
+//	DELETE /v1/sessions/S/operations/O/close
+//	DELETE /v1/sessions/S
+//
+// Results are kept by token until the next one is asked for, so that a client may
+// ask again for one whose answer was lost.
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/millrace/millrace/internal/sql/session"
+)
+
+// Options are a gateway's settings.
+type Options struct {
+	// NewSession opens a session with a client's settings.
+	NewSession func(settings map[string]string) *session.Session
+	// Idle is how long a session lives without being used; 10 minutes.
+	Idle    time.Duration
+	Version string
+}
+
+// Gateway serves the REST API. It is an http.Handler.
+type Gateway struct {
+	options Options
+	mux     *http.ServeMux
+	ctx     context.Context
+	stop    context.CancelFunc
+
+	mu struct {
+		sync.Mutex
+		sessions map[string]*openSession
+	}
+}
+
+// openSession is a client's session; its statements run one at a time.
+type openSession struct {
+	handle  string
+	name    string
+	session *session.Session
+	run     sync.Mutex // held while a statement is executed
+
+	mu struct {
+		sync.Mutex
+		used       time.Time
+		operations map[string]*operation
+	}
+}
+
+// New makes a gateway.
+func New(o Options) *Gateway {
+	if o.Idle == 0 {
+		o.Idle = 10 * time.Minute
+	}
+	g := &Gateway{options: o, mux: http.NewServeMux()}
+	g.ctx, g.stop = context.WithCancel(context.Background())
+	g.mu.sessions = map[string]*openSession{}
+	for _, v := range []string{"", "/v1", "/v2", "/v3"} {
+		g.routes(v)
+	}
+	go g.expire()
+	return g
+}
+
+func (g *Gateway) routes(v string) {
+	handle := func(pattern string, fn func(*http.Request) (any, error)) {
+		method, path, _ := strings.Cut(pattern, " ")
+		g.mux.HandleFunc(method+" "+v+path, func(w http.ResponseWriter, r *http.Request) { answer(w, r, fn) })
+	}
+	handle("GET /info", func(*http.Request) (any, error) {
+		return map[string]string{"productName": "millrace", "version": g.options.Version}, nil
+	})
+	handle("GET /api_versions", func(*http.Request) (any, error) {
+		return map[string][]string{"versions": {"V1", "V2", "V3"}}, nil
+	})
+	handle("POST /sessions", g.openSession)
+	handle("GET /sessions/{session}", g.sessionConfig)
+	handle("DELETE /sessions/{session}", g.closeSession)
+	handle("POST /sessions/{session}/heartbeat", g.heartbeat)
+	handle("POST /sessions/{session}/configure-session", g.configure)
+	handle("POST /sessions/{session}/statements", g.execute)
+	handle("GET /sessions/{session}/operations/{operation}/status", g.status)
+	handle("POST /sessions/{session}/operations/{operation}/cancel", g.cancel)
+	handle("DELETE /sessions/{session}/operations/{operation}/close", g.closeOperation)
+	handle("GET /sessions/{session}/operations/{operation}/result/{token}", g.result)
+}
+
+// ServeHTTP answers a request.
+func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) { g.mux.ServeHTTP(w, r) }
+
+// Close ends all sessions and their queries; jobs of INSERT go on.
+func (g *Gateway) Close() {
+	g.stop()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for h, s := range g.mu.sessions {
+		s.closeAll()
+		delete(g.mu.sessions, h)
+	}
+}
+
+// httpError is an error with the status that it is answered with.
+type httpError struct {
+	code int
+	err  error
+}
+
+func (e *httpError) Error() string { return e.err.Error() }
+
+func errorf(code int, format string, args ...any) error {
+	return &httpError{code, fmt.Errorf(format, args...)}
+}
+
+// maxBody bounds a request: the longest script that anyone should send.
+const maxBody = 16 << 20
+
+func answer(w http.ResponseWriter, r *http.Request, fn func(*http.Request) (any, error)) {
+	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+	out, err := fn(r)
+	w.Header().Set("Content-Type", "application/json; charset=UTF-8")
+	if err != nil {
+		code := http.StatusInternalServerError
+		var he *httpError
+		if errors.As(err, &he) {
+			code = he.code
+		}
+		w.WriteHeader(code)
+		out = map[string][]string{"errors": {err.Error()}}
+	}
+	json.NewEncoder(w).Encode(out)
+}
+
+func decode(r *http.Request, into any) error {
+	d := json.NewDecoder(r.Body)
+	if err := d.Decode(into); err != nil {
+		return errorf(http.StatusBadRequest, "the request's body is not the JSON that was expected: %v", err)
+	}
+	return nil
+}
+
+func (g *Gateway) openSession(r *http.Request) (any, error) {
+	var req struct {
+		SessionName string            `json:"sessionName"`
+		Properties  map[string]string `json:"properties"`
+	}
+	if r.ContentLength != 0 {
+		if err := decode(r, &req); err != nil {
+			return nil, err
+		}
+	}
+	s := &openSession{handle: uuid.NewString(), name: req.SessionName, session: g.options.NewSession(req.Properties)}
+	s.mu.used = time.Now()
+	s.mu.operations = map[string]*operation{}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.mu.sessions[s.handle] = s
+	return map[string]string{"sessionHandle": s.handle}, nil
+}
+
+func (g *Gateway) find(r *http.Request) (*openSession, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	s := g.mu.sessions[r.PathValue("session")]
+	if s == nil {
+		return nil, errorf(http.StatusNotFound, "session '%s' does not exist; it was closed, idle for too long, or the node was restarted", r.PathValue("session"))
+	}
+	s.mu.Lock()
+	s.mu.used = time.Now()
+	s.mu.Unlock()
+	return s, nil
+}
+
+func (g *Gateway) sessionConfig(r *http.Request) (any, error) {
+	s, err := g.find(r)
+	if err != nil {
+		return nil, err
+	}
+	s.run.Lock()
+	defer s.run.Unlock()
+	return map[string]any{"properties": s.session.Settings()}, nil
+}
+
+func (g *Gateway) closeSession(r *http.Request) (any, error) {
+	s, err := g.find(r)
+	if err != nil {
+		return nil, err
+	}
+	g.mu.Lock()
+	delete(g.mu.sessions, s.handle)
+	g.mu.Unlock()
+	s.closeAll()
+	return map[string]string{"status": "CLOSED"}, nil
+}
+
+func (g *Gateway) heartbeat(r *http.Request) (any, error) {
+	_, err := g.find(r)
+	return struct{}{}, err
+}
+
+// expire closes sessions that nobody uses.
+func (g *Gateway) expire() {
+	tick := time.NewTicker(g.options.Idle / 4)
+	defer tick.Stop()
+	for {
+		select {
+		case <-g.ctx.Done():
+			return
+		case <-tick.C:
+			g.expireOnce(time.Now().Add(-g.options.Idle))
+		}
+	}
+}
+
+func (g *Gateway) expireOnce(before time.Time) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for h, s := range g.mu.sessions {
+		s.mu.Lock()
+		old := s.mu.used.Before(before)
+		s.mu.Unlock()
+		if old {
+			s.closeAll()
+			delete(g.mu.sessions, h)
+		}
+	}
+}

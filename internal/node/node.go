@@ -1,0 +1,274 @@
+// Package node is the one room that sees all others: it opens a data directory,
+// wires log and processor together, runs jobs and serves both halves on sockets.
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/millrace/millrace/internal/broker"
+	"github.com/millrace/millrace/internal/connector"
+	"github.com/millrace/millrace/internal/connector/blackhole"
+	"github.com/millrace/millrace/internal/connector/filesystem"
+	logconn "github.com/millrace/millrace/internal/connector/log"
+	"github.com/millrace/millrace/internal/connector/print"
+	"github.com/millrace/millrace/internal/gateway"
+	"github.com/millrace/millrace/internal/sql/catalog"
+	"github.com/millrace/millrace/internal/sql/session"
+	"github.com/millrace/millrace/internal/vfs"
+)
+
+// Version is what the node calls itself.
+const Version = "0.1.0"
+
+// Config says what node to open.
+type Config struct {
+	// Data is the data directory; it is made if it is not there. Empty: the node
+	// lives in memory and is gone when it is closed.
+	Data string
+	// Kafka and HTTP are the addresses to serve on, HOST:PORT; port 0 picks one,
+	// and an empty address serves nothing.
+	Kafka, HTTP string
+	// Advertised is the address that Kafka clients are told, if not the one that
+	// they connected to.
+	Advertised string
+	// Settings are broker configs by Kafka's names.
+	Settings map[string]string
+	// Report is told, in one line, what a person should know; nil: nobody.
+	Report func(string)
+	// Hook is called at named points around a commit; see engine.Config.
+	Hook func(point string)
+}
+
+// Node is an open node. It is safe for concurrent use.
+type Node struct {
+	config     Config
+	broker     *broker.Broker
+	system     *system
+	link       *logBroker
+	connectors []*connector.Factory
+	shared     *session.Shared
+	gateway    *gateway.Gateway
+	kafka      net.Listener
+	http       net.Listener
+	server     *http.Server
+	ctx        context.Context
+	stop       context.CancelCauseFunc
+	running    sync.WaitGroup
+
+	mu struct {
+		sync.Mutex
+		ddl  []ddlEntry
+		jobs []*job
+		run  *runEntry // the last one written
+	}
+}
+
+// Open opens a node and starts the jobs that had not ended.
+func Open(config Config) (_ *Node, err error) {
+	n := &Node{config: config}
+	if n.config.Report == nil {
+		n.config.Report = func(string) {}
+	}
+	n.ctx, n.stop = context.WithCancelCause(context.Background())
+	var fs vfs.FS = vfs.OS
+	dir := config.Data
+	if dir == "" {
+		fs, dir = vfs.NewMem(), "data"
+	}
+	// The listeners come first: a port in use is the most likely mistake, and
+	// nothing should have been touched when it is found.
+	if err := n.listen(); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			n.Close()
+		}
+	}()
+	n.broker, err = broker.Open(broker.Config{FS: fs, Dir: dir, Advertised: config.Advertised, Settings: config.Settings, Report: n.report})
+	if err != nil {
+		return nil, err
+	}
+	n.link = &logBroker{broker: n.broker}
+	n.connectors = []*connector.Factory{
+		logconn.Factory(n.link),
+		filesystem.Factory(vfs.OS),
+		blackhole.Factory(),
+		print.Factory(os.Stdout, os.Stderr),
+	}
+	if err := n.restore(); err != nil {
+		return nil, err
+	}
+	n.serve()
+	return n, nil
+}
+
+// restore makes again what the system topic tells of.
+func (n *Node) restore() error {
+	sys, entries, err := openSystem(n.broker)
+	if err != nil {
+		return err
+	}
+	n.system = sys
+	n.shared = &session.Shared{Catalog: catalog.New(n.connectors), Record: n.recordDDL}
+	for _, e := range entries {
+		switch {
+		case e.DDL != nil:
+			n.mu.ddl = append(n.mu.ddl, *e.DDL)
+		case e.Run != nil:
+			n.mu.run = e.Run
+		}
+	}
+	if err := session.Replay(n.shared.Catalog, n.ddlUpTo(len(n.mu.ddl))); err != nil {
+		n.report(fmt.Sprintf("a table could not be made again: %v", err))
+	}
+	n.resume(entries)
+	return nil
+}
+
+func (n *Node) recordDDL(d session.DDL) error {
+	e := ddlEntry{Database: d.Database, Text: d.Text, Dir: d.Dir}
+	if err := n.system.write(entry{DDL: &e}); err != nil {
+		return err
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.mu.ddl = append(n.mu.ddl, e)
+	return nil
+}
+
+func (n *Node) ddlCount() int {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return len(n.mu.ddl)
+}
+
+func (n *Node) ddlUpTo(count int) []session.DDL {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	out := make([]session.DDL, min(count, len(n.mu.ddl)))
+	for i := range out {
+		e := n.mu.ddl[i]
+		out[i] = session.DDL{Database: e.Database, Text: e.Text, Dir: e.Dir}
+	}
+	return out
+}
+
+func (n *Node) listen() (err error) {
+	if n.config.Kafka != "" {
+		if n.kafka, err = net.Listen("tcp", n.config.Kafka); err != nil {
+			return listenError("kafka", n.config.Kafka, err)
+		}
+	}
+	if n.config.HTTP != "" {
+		if n.http, err = net.Listen("tcp", n.config.HTTP); err != nil {
+			if n.kafka != nil {
+				n.kafka.Close()
+			}
+			return listenError("http", n.config.HTTP, err)
+		}
+	}
+	return nil
+}
+
+func listenError(what, addr string, err error) error {
+	var op *net.OpError
+	if errors.As(err, &op) {
+		err = op.Err
+	}
+	return fmt.Errorf("cannot serve %s on %s: %w; choose another port with --%s HOST:PORT (port 0 picks one)", what, addr, err, what)
+}
+
+func (n *Node) serve() {
+	if n.kafka != nil {
+		n.running.Go(func() {
+			if err := n.broker.Serve(n.kafka); err != nil {
+				n.report(fmt.Sprintf("kafka: %v", err))
+			}
+		})
+	}
+	if n.http != nil {
+		n.gateway = gateway.New(gateway.Options{
+			NewSession: func(settings map[string]string) *session.Session {
+				return session.New(n, session.Options{Settings: settings, Dir: n.workDir()})
+			},
+			Version: Version,
+		})
+		n.server = &http.Server{Handler: n.gateway, ReadHeaderTimeout: 10 * time.Second}
+		n.running.Go(func() {
+			if err := n.server.Serve(n.http); !errors.Is(err, http.ErrServerClosed) {
+				n.report(fmt.Sprintf("http: %v", err))
+			}
+		})
+	}
+}
+
+func (n *Node) workDir() string {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "."
+	}
+	return dir
+}
+
+// KafkaAddr is where Kafka clients connect, HTTPAddr where SQL's do; empty if the
+// node does not serve it.
+func (n *Node) KafkaAddr() string { return address(n.kafka) }
+
+// HTTPAddr is where the SQL gateway is.
+func (n *Node) HTTPAddr() string { return address(n.http) }
+
+func address(l net.Listener) string {
+	if l == nil {
+		return ""
+	}
+	return l.Addr().String()
+}
+
+// Catalog is what all sessions share.
+func (n *Node) Catalog() *session.Shared { return n.shared }
+
+// Broker is the node's log.
+func (n *Node) Broker() *broker.Broker { return n.broker }
+
+// Session opens a session in this process.
+func (n *Node) Session(o session.Options) *session.Session { return session.New(n, o) }
+
+func (n *Node) report(line string) { n.config.Report(line) }
+
+func (n *Node) now() time.Time { return time.Now() }
+
+// Close stops serving, interrupts the jobs, which go on at the next start, and
+// closes the log.
+func (n *Node) Close() error {
+	n.stop(errClosing)
+	var errs []error
+	if n.gateway != nil {
+		n.gateway.Close()
+		errs = append(errs, n.server.Close())
+	}
+	n.mu.Lock()
+	jobs := n.mu.jobs
+	n.mu.Unlock()
+	for _, j := range jobs {
+		<-j.done
+	}
+	if n.broker != nil {
+		errs = append(errs, n.broker.Close())
+	} else {
+		for _, l := range []net.Listener{n.kafka, n.http} {
+			if l != nil {
+				errs = append(errs, l.Close())
+			}
+		}
+	}
+	n.running.Wait()
+	return errors.Join(errs...)
+}

@@ -1,0 +1,138 @@
+package node
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/millrace/millrace/internal/broker"
+	"github.com/millrace/millrace/internal/commitlog"
+	"github.com/millrace/millrace/internal/wire"
+)
+
+// systemTopic is what the node remembers of itself: one partition, whose records are
+// the entries below as JSON. It is small (DDL, jobs, runs of scripts) and is read in
+// full at the start.
+const systemTopic = "__millrace"
+
+// entry is one record: exactly one field is set.
+type entry struct {
+	DDL *ddlEntry `json:"ddl,omitempty"`
+	Job *jobEntry `json:"job,omitempty"`
+	Run *runEntry `json:"run,omitempty"`
+}
+
+// ddlEntry is a statement that changed the catalog. Carrying out all of them in
+// order makes the catalog again.
+type ddlEntry struct {
+	Database [2]string `json:"database"`
+	Text     string    `json:"text"`
+	Dir      string    `json:"dir"`
+}
+
+// jobEntry is a job as it was submitted, or, with an ID that came before, its new
+// state.
+type jobEntry struct {
+	ID        string            `json:"id"`
+	State     string            `json:"state"`
+	Error     string            `json:"error,omitempty"`
+	Name      string            `json:"name,omitempty"`
+	Text      string            `json:"text,omitempty"`
+	Database  [2]string         `json:"database"`
+	Settings  map[string]string `json:"settings,omitempty"`
+	Dir       string            `json:"dir,omitempty"`
+	DDL       int               `json:"ddl"` // how many DDL entries it was planned with
+	Submitted time.Time         `json:"submitted"`
+}
+
+// runEntry is how far a script has come.
+type runEntry struct {
+	Script string `json:"script"` // its text
+	Name   string `json:"name"`
+	At     int    `json:"at"` // the statement that is running
+	Job    string `json:"job,omitempty"`
+	Done   bool   `json:"done"`
+}
+
+// system is the system topic's partition.
+type system struct {
+	log *commitlog.Log
+	mu  struct {
+		sync.Mutex
+		builder *wire.Builder
+	}
+}
+
+func openSystem(b *broker.Broker) (*system, []entry, error) {
+	meta := b.Metadata()
+	t := meta.Topic(systemTopic)
+	if t == nil {
+		var err error
+		if t, err = meta.Create(systemTopic, 1, map[string]string{"retention.ms": "-1", "retention.bytes": "-1"}); err != nil {
+			return nil, nil, err
+		}
+	}
+	log, err := meta.PartitionOf(t, 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	s := &system{log: log}
+	s.mu.builder = wire.NewBuilder(nil)
+	entries, err := s.read()
+	if err != nil {
+		return nil, nil, fmt.Errorf("topic %s, which holds the node's tables and jobs: %w", systemTopic, err)
+	}
+	return s, entries, nil
+}
+
+func (s *system) read() (entries []entry, err error) {
+	p := journalLog{partition{s.log}}
+	var buf []byte
+	for at := p.Start(); at < p.End(); {
+		if buf, err = p.Read(at, 1<<20, buf[:0]); err != nil {
+			return nil, err
+		}
+		for rest := buf; len(rest) > 0; {
+			var b wire.Batch
+			if b, rest, err = wire.ParseBatch(rest); err != nil {
+				return nil, err
+			}
+			if entries, err = decodeEntries(entries, b); err != nil {
+				return nil, err
+			}
+			at = b.NextOffset()
+		}
+	}
+	return entries, nil
+}
+
+func decodeEntries(entries []entry, b wire.Batch) ([]entry, error) {
+	it := wire.Records(b, nil)
+	for it.Next() {
+		var e entry
+		if err := json.Unmarshal(it.Record().Value, &e); err != nil {
+			return nil, fmt.Errorf("offset %d: %w", it.Record().Offset, err)
+		}
+		entries = append(entries, e)
+	}
+	return entries, it.Err()
+}
+
+// write makes an entry durable.
+func (s *system) write(e entry) error {
+	value, err := json.Marshal(e)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	s.mu.builder.Reset(nil)
+	s.mu.builder.Append(time.Now().UnixMilli(), nil, value, nil)
+	info, err := s.log.Append(s.mu.builder.Bytes(), commitlog.Internal, leaderEpoch)
+	s.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	return s.log.WaitDurable(context.Background(), info.LastOffset)
+}

@@ -1,0 +1,221 @@
+package shell
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/millrace/millrace/internal/format"
+	"github.com/millrace/millrace/internal/types"
+	"github.com/millrace/millrace/internal/vec"
+)
+
+// Print writes a result's rows as they come, and returns how many there were.
+func Print(ctx context.Context, w io.Writer, f Format, r Result) (rows int64, err error) {
+	columns := r.Columns()
+	if columns == nil {
+		_, err = r.Next(ctx)
+		if errors.Is(err, io.EOF) {
+			err = nil
+		}
+		return 0, err
+	}
+	p, err := newPrinter(w, f, columns, r.Streaming())
+	if err != nil {
+		return 0, err
+	}
+	for {
+		b, err := r.Next(ctx)
+		if errors.Is(err, io.EOF) {
+			return rows, p.end()
+		}
+		if err != nil {
+			return rows, errors.Join(err, p.end())
+		}
+		if err := p.rows(b); err != nil {
+			return rows, err
+		}
+		rows += int64(b.Len())
+	}
+}
+
+type printer interface {
+	rows(*vec.Batch) error
+	end() error
+}
+
+func newPrinter(w io.Writer, f Format, columns []types.Field, streaming bool) (printer, error) {
+	switch f {
+	case Table, "":
+		return &tablePrinter{w: bufio.NewWriter(w), columns: columns, streaming: streaming}, nil
+	case JSON, CSV:
+		return newLinePrinter(w, f, columns)
+	}
+	return nil, fmt.Errorf("unknown output format '%s', there are table, json and csv", f)
+}
+
+// linePrinter prints a line a row: values alone as CSV, or
+// {"op":"+I","row":{…}} with values as Flink's json format writes them.
+type linePrinter struct {
+	w    *bufio.Writer
+	enc  format.Encoder
+	json bool
+	buf  []byte
+}
+
+func newLinePrinter(w io.Writer, f Format, columns []types.Field) (*linePrinter, error) {
+	factory, _ := format.Lookup(string(f))
+	cfg := format.Config{Options: map[string]string{}}
+	for _, c := range columns {
+		cfg.Columns = append(cfg.Columns, format.Column{Name: c.Name, Type: c.Type})
+	}
+	enc, err := factory.NewEncoder(cfg)
+	return &linePrinter{w: bufio.NewWriter(w), enc: enc, json: f == JSON}, err
+}
+
+func (p *linePrinter) rows(b *vec.Batch) error {
+	for i := range b.Len() {
+		r := b.Row(i)
+		p.buf = p.buf[:0]
+		if p.json {
+			p.buf = append(p.buf, `{"op":"`...)
+			p.buf = append(p.buf, b.Kind(r).String()...)
+			p.buf = append(p.buf, `","row":`...)
+		}
+		var err error
+		if p.buf, err = p.enc.Encode(p.buf, b.Cols, r); err != nil {
+			return err
+		}
+		if p.json {
+			p.buf = append(p.buf, '}')
+		}
+		p.buf = append(p.buf, '\n')
+		if _, err := p.w.Write(p.buf); err != nil {
+			return err
+		}
+	}
+	return p.w.Flush()
+}
+
+func (p *linePrinter) end() error { return p.w.Flush() }
+
+// tablePrinter draws a table as Flink's client does in tableau mode. The widths are
+// those of the first batch; a streaming result has a column for the row kind.
+type tablePrinter struct {
+	w         *bufio.Writer
+	columns   []types.Field
+	streaming bool
+	widths    []int
+	count     int64
+	buf       []byte
+}
+
+// maxWidth is where a value is cut in a table (sql-client.display.max-column-width).
+const maxWidth = 60
+
+func (p *tablePrinter) cells(b *vec.Batch, r int) []string {
+	var cells []string
+	if p.streaming {
+		cells = append(cells, b.Kind(r).String())
+	}
+	for _, c := range b.Cols {
+		if c.IsNull(r) {
+			cells = append(cells, "<NULL>")
+			continue
+		}
+		p.buf = vec.AppendText(p.buf[:0], c, r)
+		cells = append(cells, clip(string(p.buf)))
+	}
+	return cells
+}
+
+func clip(s string) string {
+	s = strings.NewReplacer("\n", `\n`, "\r", `\r`, "\t", `\t`).Replace(s)
+	if utf8.RuneCountInString(s) <= maxWidth {
+		return s
+	}
+	return string([]rune(s)[:maxWidth-1]) + "…"
+}
+
+func (p *tablePrinter) header() []string {
+	var names []string
+	if p.streaming {
+		names = append(names, "op")
+	}
+	for _, c := range p.columns {
+		names = append(names, clip(c.Name))
+	}
+	return names
+}
+
+func (p *tablePrinter) rows(b *vec.Batch) error {
+	lines := make([][]string, b.Len())
+	for i := range lines {
+		lines[i] = p.cells(b, b.Row(i))
+	}
+	p.begin(lines)
+	for _, cells := range lines {
+		p.line(cells)
+	}
+	p.count += int64(len(lines))
+	return p.w.Flush()
+}
+
+// begin fixes the widths and draws the head, once.
+func (p *tablePrinter) begin(lines [][]string) {
+	if p.widths != nil {
+		return
+	}
+	head := p.header()
+	p.widths = make([]int, len(head))
+	for _, l := range append([][]string{head}, lines...) {
+		for i, c := range l {
+			p.widths[i] = max(p.widths[i], utf8.RuneCountInString(c))
+		}
+	}
+	p.rule()
+	p.line(head)
+	p.rule()
+}
+
+func (p *tablePrinter) rule() {
+	for _, n := range p.widths {
+		p.w.WriteString("+" + strings.Repeat("-", n+2))
+	}
+	p.w.WriteString("+\n")
+}
+
+// line draws a row: numbers to the right, all else to the left.
+func (p *tablePrinter) line(cells []string) {
+	for i, c := range cells {
+		pad := strings.Repeat(" ", max(0, p.widths[i]-utf8.RuneCountInString(c)))
+		col := i
+		if p.streaming {
+			col--
+		}
+		if col >= 0 && p.columns[col].Type.IsNumeric() {
+			p.w.WriteString("| " + pad + c + " ")
+		} else {
+			p.w.WriteString("| " + c + pad + " ")
+		}
+	}
+	p.w.WriteString("|\n")
+}
+
+func (p *tablePrinter) end() error {
+	if p.widths == nil {
+		p.w.WriteString("Empty set\n")
+		return p.w.Flush()
+	}
+	p.rule()
+	if p.streaming {
+		fmt.Fprintf(p.w, "Received a total of %d rows\n", p.count)
+	} else {
+		fmt.Fprintf(p.w, "%d rows in set\n", p.count)
+	}
+	return p.w.Flush()
+}

@@ -1,0 +1,212 @@
+package session
+
+import (
+	"fmt"
+	"maps"
+	"runtime"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/millrace/millrace/internal/engine"
+	"github.com/millrace/millrace/internal/sql/catalog"
+	"github.com/millrace/millrace/internal/sql/parser"
+)
+
+// setting is a key of SET: Flink's name, what it does here, and its check.
+type setting struct {
+	name, def, doc string
+	check          func(string) error
+	// acts is false for a setting of Flink's that is known and has no effect.
+	acts bool
+}
+
+var settingsList = []setting{
+	{"parallelism.default", "", "Workers of a job; the number of CPUs if not set.", checkPositive, true},
+	{"pipeline.max-parallelism", "128", "Key groups of a job, fixed when it is submitted.", checkPositive, true},
+	{"pipeline.name", "", "Name of the jobs that follow.", nil, true},
+	{"pipeline.auto-watermark-interval", "200 ms", "", checkDuration, false},
+	{"pipeline.object-reuse", "false", "", checkBool, false},
+	{"pipeline.operator-chaining.enabled", "true", "", checkBool, false},
+	{"execution.runtime-mode", "streaming", "batch prints and writes final results only; its sources must be bounded.", checkEnum("streaming", "batch"), true},
+	{"execution.checkpointing.interval", "1 s", "Longest time between two commits while there is more to read; when there is not, a commit comes at once.", checkDuration, true},
+	{"execution.checkpointing.mode", "EXACTLY_ONCE", "", checkEnum("EXACTLY_ONCE", "AT_LEAST_ONCE"), false},
+	{"execution.checkpointing.min-pause", "0 ms", "", checkDuration, false},
+	{"execution.checkpointing.timeout", "10 min", "", checkDuration, false},
+	{"execution.checkpointing.unaligned.enabled", "false", "", checkBool, false},
+	{"execution.checkpointing.incremental", "false", "", checkBool, false},
+	{"execution.buffer-timeout.interval", "100 ms", "", checkDuration, false},
+	{"state.backend.type", "hashmap", "", nil, false},
+	{"restart-strategy.type", "none", "", nil, false},
+	{"sql-client.execution.result-mode", "tableau", "", checkEnum("table", "changelog", "tableau"), false},
+	{"table.dml-sync", "false", "An INSERT waits for the end of its job.", checkBool, true},
+	{"table.local-time-zone", "UTC", "Zone of TIMESTAMP_LTZ values and of windows over them.", checkZone, true},
+	{"table.exec.source.idle-timeout", "0 ms", "After what time without rows a split no longer holds back the watermark; 0: never.", checkDuration, true},
+	{"table.exec.source.rowtime-null-handling", "FAIL", "A row without event time fails the job, is dropped and counted, or passes without moving the watermark.", checkEnum("FAIL", "DROP", "SKIP_WATERMARK"), true},
+	{"table.exec.resource.default-parallelism", "-1", "Workers of a job, before parallelism.default.", checkInt, true},
+	{"table.exec.state.ttl", "0 ms", "", checkDuration, false},
+	{"table.exec.mini-batch.enabled", "false", "", checkBool, false},
+	{"table.exec.mini-batch.allow-latency", "0 ms", "", checkDuration, false},
+	{"table.exec.mini-batch.size", "-1", "", checkInt, false},
+	{"table.exec.sink.not-null-enforcer", "ERROR", "", checkEnum("ERROR", "DROP"), false},
+	{"table.exec.sink.upsert-materialize", "AUTO", "", checkEnum("NONE", "AUTO", "FORCE"), false},
+	{"table.optimizer.agg-phase-strategy", "AUTO", "", checkEnum("AUTO", "ONE_PHASE", "TWO_PHASE"), false},
+	{"table.optimizer.distinct-agg.split.enabled", "false", "", checkBool, false},
+}
+
+func findSetting(name string) *setting {
+	for i := range settingsList {
+		if settingsList[i].name == name {
+			return &settingsList[i]
+		}
+	}
+	return nil
+}
+
+func checkPositive(v string) error {
+	if n, err := strconv.Atoi(v); err != nil || n < 1 {
+		return fmt.Errorf("'%s' is not a positive number", v)
+	}
+	return nil
+}
+
+func checkInt(v string) error {
+	if _, err := strconv.Atoi(v); err != nil {
+		return fmt.Errorf("'%s' is not a whole number", v)
+	}
+	return nil
+}
+
+func checkBool(v string) error {
+	if v != "true" && v != "false" {
+		return fmt.Errorf("'%s' is neither true nor false", v)
+	}
+	return nil
+}
+
+func checkDuration(v string) error {
+	_, err := catalog.ParseDuration(v)
+	return err
+}
+
+func checkZone(v string) error {
+	_, err := zone(v)
+	return err
+}
+
+// zone finds a time zone by name; "default" is the machine's.
+func zone(v string) (*time.Location, error) {
+	switch v {
+	case "", "UTC":
+		return time.UTC, nil
+	case "default":
+		return time.Local, nil
+	}
+	l, err := time.LoadLocation(v)
+	if err != nil {
+		return nil, fmt.Errorf("'%s' is not a time zone, such as UTC or Europe/Berlin", v)
+	}
+	return l, nil
+}
+
+func checkEnum(values ...string) func(string) error {
+	return func(v string) error {
+		if !slices.Contains(values, v) {
+			return fmt.Errorf("'%s' is none of %v", v, values)
+		}
+		return nil
+	}
+}
+
+// set carries out SET, and lists the settings where it says no more.
+func (s *Session) setting(stmt *parser.Set) (*Result, error) {
+	if stmt.Option == nil {
+		var rows [][]any
+		for _, k := range slices.Sorted(maps.Keys(s.settings)) {
+			rows = append(rows, []any{k, s.settings[k]})
+		}
+		return rowsResult(stringColumns("key", "value"), rows), nil
+	}
+	o := stmt.Option
+	spec := findSetting(o.Key)
+	if spec == nil {
+		return nil, &parser.Error{Pos: o.Pos(), Msg: fmt.Sprintf("unknown setting '%s'", o.Key), Hint: nearestSetting(o.Key)}
+	}
+	if spec.check != nil {
+		if err := spec.check(o.Value); err != nil {
+			return nil, &parser.Error{Pos: o.ValuePos, Msg: fmt.Sprintf("setting '%s': %v", o.Key, err)}
+		}
+	}
+	if !spec.acts && s.options.Report != nil && !s.told[o.Key] {
+		s.told[o.Key] = true
+		s.options.Report(fmt.Sprintf("setting '%s' is known and has no effect here", o.Key))
+	}
+	s.settings[o.Key] = o.Value
+	return &Result{}, nil
+}
+
+func (s *Session) reset(stmt *parser.Reset) (*Result, error) {
+	if stmt.Key == nil {
+		s.settings = maps.Clone(s.options.Settings)
+		if s.settings == nil {
+			s.settings = map[string]string{}
+		}
+		return &Result{}, nil
+	}
+	delete(s.settings, stmt.Key.Value)
+	return &Result{}, nil
+}
+
+// Settings are those that were set.
+func (s *Session) Settings() map[string]string { return maps.Clone(s.settings) }
+
+// value is a setting's value, or its default.
+func (s *Session) value(name string) string {
+	if v, ok := s.settings[name]; ok {
+		return v
+	}
+	return findSetting(name).def
+}
+
+func (s *Session) duration(name string) time.Duration {
+	d, _ := catalog.ParseDuration(s.value(name))
+	return d
+}
+
+// workers is how many workers a job gets.
+func (s *Session) workers() int {
+	for _, name := range []string{"table.exec.resource.default-parallelism", "parallelism.default"} {
+		if n, err := strconv.Atoi(s.value(name)); err == nil && n > 0 {
+			return n
+		}
+	}
+	return runtime.GOMAXPROCS(0)
+}
+
+// jobConfig is how a job of this session runs.
+func (s *Session) jobConfig() engine.Config {
+	groups, _ := strconv.Atoi(s.value("pipeline.max-parallelism"))
+	location, _ := zone(s.value("table.local-time-zone"))
+	return engine.Config{
+		Workers:        min(s.workers(), max(groups, 1)),
+		MaxParallelism: groups,
+		CommitInterval: s.duration("execution.checkpointing.interval"),
+		Batch:          s.value("execution.runtime-mode") == "batch",
+		Now:            s.options.Now,
+		Location:       location,
+		Params:         maps.Clone(s.settings),
+	}
+}
+
+// nearestSetting says which setting a misspelt name may mean.
+func nearestSetting(name string) string {
+	all := make([]string, len(settingsList))
+	for i, s := range settingsList {
+		all[i] = s.name
+	}
+	best := catalog.Nearest(name, all)
+	if best == "" {
+		return ""
+	}
+	return "did you mean '" + best + "'?"
+}
