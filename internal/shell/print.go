@@ -34,7 +34,7 @@ func Print(ctx context.Context, w io.Writer, f Format, r Result) (rows int64, er
 			return rows, p.end()
 		}
 		if err != nil {
-			return rows, errors.Join(err, p.end())
+			return rows, err
 		}
 		if err := p.rows(b); err != nil {
 			return rows, err
