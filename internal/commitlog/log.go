@@ -101,7 +101,9 @@ func (l *Log) StartOffset() int64 { return l.start.Load() }
 func (l *Log) HighWatermark() int64 { return l.hw.Load() }
 
 // LastStableOffset is the end of what a read_committed reader sees.
-func (l *Log) LastStableOffset() int64 { return l.lso.Load() }
+//
+// Records may be deleted from under an open transaction; nothing below the start is then unstable.
+func (l *Log) LastStableOffset() int64 { return max(l.lso.Load(), l.start.Load()) }
 
 // EndOffset is the offset that the next record gets.
 func (l *Log) EndOffset() int64 { return l.end.Load() }

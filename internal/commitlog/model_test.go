@@ -156,7 +156,7 @@ func (t *modelTest) syncBeside() {
 	r.complete = l.prepare(r) == nil
 	l.settle(r, l.syncData(r))
 	t.m.durable = durable
-	if lso, want := l.LastStableOffset(), t.m.lso(durable); lso != want {
+	if lso, want := l.LastStableOffset(), max(t.m.lso(durable), l.StartOffset()); lso != want {
 		t.Fatalf("last stable offset %d, want %d", lso, want)
 	}
 }
@@ -188,7 +188,7 @@ func (t *modelTest) check() {
 	if hw := l.HighWatermark(); hw != t.m.durable {
 		t.Fatalf("high watermark %d, want %d", hw, t.m.durable)
 	}
-	if lso, want := l.LastStableOffset(), t.m.lso(t.m.durable); lso != want {
+	if lso, want := l.LastStableOffset(), max(t.m.lso(t.m.durable), l.StartOffset()); lso != want {
 		t.Fatalf("last stable offset %d, want %d", lso, want)
 	}
 	for limit, end := range map[Limit]int64{HighWatermark: t.m.durable, LastStable: l.LastStableOffset(), End: int64(len(t.m.records))} {

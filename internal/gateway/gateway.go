@@ -143,7 +143,12 @@ func answer(w http.ResponseWriter, r *http.Request, fn func(*http.Request) (any,
 		w.WriteHeader(code)
 		out = map[string][]string{"errors": {err.Error()}}
 	}
-	json.NewEncoder(w).Encode(out)
+	body, err := json.Marshal(out)
+	if err != nil {
+		w.WriteHeader(http.StatusInternalServerError)
+		body = []byte(`{"errors":["internal error: the answer is no JSON"]}`)
+	}
+	w.Write(append(body, '\n'))
 }
 
 func decode(r *http.Request, into any) error {

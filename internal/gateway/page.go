@@ -3,6 +3,7 @@ package gateway
 import (
 	"encoding/json"
 	"net/http"
+	"strconv"
 
 	"github.com/millrace/millrace/internal/sql/session"
 	"github.com/millrace/millrace/internal/types"
@@ -107,7 +108,9 @@ func field(v *vec.Vector, r int) json.RawMessage {
 		return json.RawMessage("null")
 	}
 	switch v.Type.Root {
-	case types.Boolean, types.TinyInt, types.SmallInt, types.Integer, types.BigInt, types.Decimal:
+	case types.Boolean:
+		return strconv.AppendBool(nil, v.Bool[r])
+	case types.TinyInt, types.SmallInt, types.Integer, types.BigInt, types.Decimal:
 		return vec.AppendText(nil, v, r)
 	}
 	out, err := json.Marshal(string(vec.AppendText(nil, v, r)))

@@ -111,6 +111,7 @@ type tablePrinter struct {
 	streaming bool
 	widths    []int
 	count     int64
+	plain     bool // what was printed is no table
 	buf       []byte
 }
 
@@ -152,7 +153,21 @@ func (p *tablePrinter) header() []string {
 	return names
 }
 
+// text prints results that are a text of several lines, such as EXPLAIN's, as they
+// are.
+func (p *tablePrinter) text(b *vec.Batch) error {
+	for i := range b.Len() {
+		p.w.Write(b.Cols[0].Bytes(b.Row(i)))
+		p.w.WriteByte('\n')
+	}
+	p.plain = true
+	return p.w.Flush()
+}
+
 func (p *tablePrinter) rows(b *vec.Batch) error {
+	if len(p.columns) == 1 && p.columns[0].Name == "result" && p.columns[0].Type.IsString() && !p.streaming {
+		return p.text(b)
+	}
 	lines := make([][]string, b.Len())
 	for i := range lines {
 		lines[i] = p.cells(b, b.Row(i))
@@ -207,6 +222,9 @@ func (p *tablePrinter) line(cells []string) {
 }
 
 func (p *tablePrinter) end() error {
+	if p.plain {
+		return nil
+	}
 	if p.widths == nil {
 		p.w.WriteString("Empty set\n")
 		return p.w.Flush()

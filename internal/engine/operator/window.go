@@ -221,22 +221,6 @@ func (z *zone) timer(local int64) int64 {
 	return floorTo(before, 0, hour)
 }
 
-// epoch is the epoch time of a local time: of two the earlier one; one that does
-// not occur is moved forward by the gap, as Java does.
-func (z *zone) epoch(local int64) int64 {
-	if z.loc == nil {
-		return local
-	}
-	before, after, beforeOK, afterOK := z.sides(local)
-	switch {
-	case beforeOK && afterOK:
-		return min(before, after)
-	case afterOK:
-		return after
-	}
-	return before
-}
-
 // millis is a timestamp of unit u in milliseconds.
 func millis(v int64, u types.Unit) int64 {
 	switch u {
@@ -270,7 +254,10 @@ func (l *lattice) windowColumns(props []WindowProperty, timeType types.Type, sta
 			case WindowTime:
 				at := ends[r] - 1
 				if timeType.Root == types.TimestampLTZ {
-					at = l.zone.epoch(at)
+					// Flink takes the earlier of two instants, which is before
+					// the watermark at which the window fires, hence late for
+					// whoever windows again. This is the instant of the timer.
+					at = l.zone.timer(at)
 				}
 				v.I64[r] = fromMillis(at, timeType.Unit())
 			}

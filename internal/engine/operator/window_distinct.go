@@ -66,7 +66,9 @@ func (s *windowSet) observe(o *windowAgg, b *vec.Batch, keys []*vec.Vector, from
 	if o.grid.kind == Hop {
 		if from == nil {
 			s.from.N, s.from.I64 = b.N, sized(s.from.I64, b.N)
-			clear(s.from.I64)
+			for i := range s.from.I64 {
+				s.from.I64[i] = vec.MinTime // counts from the first window on
+			}
 			from = s.from
 		}
 		s.keys = append(s.keys, from)

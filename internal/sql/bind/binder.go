@@ -5,12 +5,14 @@ package bind
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/millrace/millrace/internal/sql/catalog"
 	"github.com/millrace/millrace/internal/sql/parser"
 	"github.com/millrace/millrace/internal/sql/plan"
+	"github.com/millrace/millrace/internal/sql/plan/rex"
 	"github.com/millrace/millrace/internal/types"
 )
 
@@ -60,9 +62,28 @@ func wrap(at parser.Pos, err error) error {
 	return errorAt(at, "%s", err)
 }
 
-// unsupported is what is said of things that Flink has and millrace has not.
-func unsupported(at parser.Pos, what string) error {
-	return errorAt(at, "%s not supported yet", what)
+// unsupported is what is said of things that Flink has and millrace has not; what
+// ends with the verb: "LATERAL is". instead says what there is, if anything.
+func unsupported(at parser.Pos, what string, instead ...string) error {
+	return errorAt(at, "%s not supported yet%s", what, strings.Join(append([]string{""}, instead...), "; "))
+}
+
+// commonType is the type to which values of several types are cast, if all can be.
+func commonType(ts []types.Type) (types.Type, bool) {
+	t, ok := types.CommonType(ts)
+	for _, from := range ts {
+		ok = ok && (from.Root == types.Null || from.Same(t) || types.ExplicitCast(from, t))
+	}
+	return t.Plain(), ok
+}
+
+// typesOf are the types of expressions, without time attributes.
+func typesOf(exprs []rex.Expr) []types.Type {
+	out := make([]types.Type, len(exprs))
+	for i, e := range exprs {
+		out[i] = e.Type().Plain()
+	}
+	return out
 }
 
 func (b *Binder) note(format string, args ...any) {
@@ -128,6 +149,14 @@ func named(node plan.Node, table string) *relation {
 	return &relation{node: node, scope: scopeOf(table, node.Fields())}
 }
 
+// count is a number of things: "1 column", "2 columns".
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
 // renamed gives a node's columns other names, if there are any.
 func renamed(node plan.Node, columns []parser.Ident, at parser.Pos, what string) (plan.Node, error) {
 	if len(columns) == 0 {
@@ -135,7 +164,7 @@ func renamed(node plan.Node, columns []parser.Ident, at parser.Pos, what string)
 	}
 	fields := node.Fields()
 	if len(columns) != len(fields) {
-		return nil, errorAt(at, "%s names %d columns, but its query has %d", what, len(columns), len(fields))
+		return nil, errorAt(at, "%s names %s, but its query has %d", what, count(len(columns), "column"), len(fields))
 	}
 	names := make([]string, len(columns))
 	for i, c := range columns {
@@ -151,6 +180,17 @@ func renamed(node plan.Node, columns []parser.Ident, at parser.Pos, what string)
 
 // resultName is the name of a column that has none.
 func resultName(i int) string { return fmt.Sprintf("EXPR$%d", i) }
+
+// typeList are types as errors name them, each once.
+func typeList(ts []types.Type) string {
+	var out []string
+	for _, t := range ts {
+		if s := typeText(t); !slices.Contains(out, s) {
+			out = append(out, s)
+		}
+	}
+	return strings.Join(out, ", ")
+}
 
 // typeText is a type as errors name it.
 func typeText(t types.Type) string { return t.Plain().Nullable().String() }

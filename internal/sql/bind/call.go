@@ -39,7 +39,7 @@ func (x *exprs) funcCall(e *parser.FuncCall) (rex.Expr, error) {
 	case e.Filter != nil || e.Distinct || len(e.WithinGroup) > 0 || len(e.OrderBy) > 0:
 		return nil, errorAt(e.Pos(), "%s is no aggregate function: it takes no FILTER, DISTINCT or ORDER BY", upper)
 	case groupWindows[upper]:
-		return nil, unsupported(e.Pos(), "the group window function "+upper+" is; use the window table function FROM TABLE(TUMBLE(TABLE t, DESCRIPTOR(ts), …)), which is")
+		return nil, unsupported(e.Pos(), "the group window function "+upper+" is", "write FROM TABLE(TUMBLE(TABLE t, DESCRIPTOR(ts), INTERVAL '1' HOUR)) and GROUP BY window_start, window_end")
 	}
 	fn, ok := function.LookupScalar(name)
 	if !ok {
@@ -142,7 +142,7 @@ func (x *exprs) over(e *parser.FuncCall, name string, isAgg bool) (rex.Expr, err
 	case !x.overs:
 		return nil, errorAt(e.Pos(), "OVER cannot stand in %s", x.clause)
 	case name != "ROW_NUMBER":
-		return nil, unsupported(e.Pos(), name+" … OVER is; ROW_NUMBER() OVER (…) with WHERE rn <= N is")
+		return nil, unsupported(e.Pos(), name+" with OVER is", "ROW_NUMBER() OVER (…) with WHERE rn <= N around it is")
 	case len(e.Args) > 0:
 		return nil, errorAt(e.Pos(), "ROW_NUMBER takes no arguments")
 	}

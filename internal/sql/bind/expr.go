@@ -195,7 +195,7 @@ func (x *exprs) boolean(e parser.Expr, what string) (rex.Expr, error) {
 	case types.Null:
 		return rex.Null(types.TBool), nil
 	}
-	return nil, errorAt(e.Pos(), "%s needs a BOOLEAN, not a %s", what, typeText(v.Type()))
+	return nil, errorAt(e.Pos(), "%s needs BOOLEAN, found %s", what, typeText(v.Type()))
 }
 
 func (x *exprs) binary(e *parser.BinaryExpr) (rex.Expr, error) {
@@ -284,15 +284,11 @@ func (x *exprs) in(e *parser.InExpr) (rex.Expr, error) {
 	if err != nil {
 		return nil, err
 	}
-	ts := make([]types.Type, len(args))
-	for i, a := range args {
-		ts[i] = a.Type().Plain()
-	}
-	t, ok := types.CommonType(ts)
+	t, ok := commonType(typesOf(args))
 	if !ok {
-		return nil, errorAt(e.Pos(), "IN compares a %s with values of other types", typeText(ts[0]))
+		return nil, errorAt(e.Pos(), "IN cannot compare %s with %s", typeText(args[0].Type()), typeList(typesOf(args[1:])))
 	}
-	v, err := x.inSet(e, args, t.Plain().Nullable())
+	v, err := x.inSet(e, args, t.Nullable())
 	if err != nil || !e.Not {
 		return v, err
 	}
@@ -349,16 +345,13 @@ func (x *exprs) caseExpr(e *parser.CaseExpr) (rex.Expr, error) {
 		}
 		results = append(results, v)
 	}
-	ts := make([]types.Type, len(results))
-	for i, r := range results {
-		ts[i] = r.Type().Plain()
-	}
-	t, err := function.CommonResult("CASE", ts)
-	if err != nil {
-		return nil, wrap(e.Pos(), err)
+	t, ok := commonType(typesOf(results))
+	if !ok {
+		return nil, errorAt(e.Pos(), "the results of CASE have no common type: %s", typeList(typesOf(results)))
 	}
 	required := e.Else != nil
 	for i := range results {
+		var err error
 		required = required && results[i].Type().NotNull
 		if results[i], err = rex.CastTo(results[i], t, false); err != nil {
 			return nil, wrap(e.Pos(), err)

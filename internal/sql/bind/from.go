@@ -16,11 +16,7 @@ import (
 func (b *Binder) from(t parser.TableExpr) (*relation, error) {
 	switch t := t.(type) {
 	case nil:
-		one := &plan.LogicalValues{
-			Out:  []types.Field{{Name: "ZERO", Type: types.TInt.Required()}},
-			Rows: [][]*rex.Literal{{rex.Lit(types.TInt, int64(0))}},
-		}
-		return &relation{node: one, scope: &scope{}}, nil
+		return &relation{node: oneRowOfNothing(), scope: &scope{}}, nil
 	case *parser.TableName:
 		return b.tableName(t)
 	case *parser.AliasedTable:

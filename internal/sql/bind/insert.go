@@ -2,6 +2,7 @@ package bind
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/millrace/millrace/internal/sql/catalog"
 	"github.com/millrace/millrace/internal/sql/parser"
@@ -52,7 +53,7 @@ func (b *Binder) InsertInto(t *catalog.Table, s *parser.Insert) (*plan.LogicalSi
 	}
 	n := len(targets)
 	if got := len(query.Fields()); got != n {
-		return nil, errorAt(s.Query.Pos(), "table '%s' takes %d columns%s, but the query gives %d", t.Path.Name(), n, columnHint(t, targets), got)
+		return nil, errorAt(s.Query.Pos(), "table '%s' takes %s%s, but the query gives %d", t.Path.Name(), count(n, "column"), columnHint(t, targets), got)
 	}
 	input, err := castInto(t, s, query, targets)
 	if err != nil {
@@ -141,7 +142,7 @@ func castInto(t *catalog.Table, s *parser.Insert, query plan.Node, targets []int
 		from := fields[i]
 		if !assignable(from.Type, c.Type) {
 			return nil, errorAt(itemPos(s.Query, i), "column '%s' of table '%s' is %s, but the query's column '%s' is %s: write CAST(%s AS %s)",
-				c.Name, t.Path.Name(), typeText(c.Type), from.Name, typeText(from.Type), castHint(from.Name), typeText(c.Type))
+				c.Name, t.Path.Name(), typeText(c.Type), from.Name, typeText(from.Type), castHint(s.Query, i, from.Name), typeText(c.Type))
 		}
 		e, err := rex.CastTo(rex.Col(i, from.Type), t.Connector.Columns[c.Position].Type, false)
 		if err != nil {
@@ -161,8 +162,12 @@ func assignable(from, to types.Type) bool {
 	return from.Root == types.Null || from.Same(to.Plain()) || types.ImplicitCast(from.Plain(), to.Plain())
 }
 
-func castHint(name string) string {
-	if len(name) > 4 && name[:5] == "EXPR$" {
+// castHint is what to write into a CAST: the expression, if it is short.
+func castHint(q *parser.Query, i int, name string) string {
+	if e := itemExpr(q, i); e != nil {
+		name = e.String()
+	}
+	if len(name) > 40 || strings.HasPrefix(name, "EXPR$") {
 		return "…"
 	}
 	return name
@@ -171,29 +176,39 @@ func castHint(name string) string {
 // itemPos is where output column i of a query was written, as far as that is a
 // place.
 func itemPos(q *parser.Query, i int) parser.Pos {
-	switch body := q.Body.(type) {
-	case *parser.Select:
-		for _, item := range body.Items {
-			if _, star := item.Expr.(*parser.Star); star {
-				return body.Pos()
-			}
-		}
-		if i < len(body.Items) {
-			return body.Items[i].Pos()
-		}
-	case *parser.Values:
-		if i < len(body.Rows[0].Elems) {
-			return body.Rows[0].Elems[i].Pos()
-		}
+	if e := itemExpr(q, i); e != nil {
+		return e.Pos()
 	}
 	return q.Pos()
 }
 
+// itemExpr is the expression of output column i; nil if it is written nowhere.
+func itemExpr(q *parser.Query, i int) parser.Expr {
+	switch body := q.Body.(type) {
+	case *parser.Select:
+		for k, item := range body.Items {
+			if _, star := item.Expr.(*parser.Star); star {
+				return nil
+			}
+			if k == i {
+				return item.Expr
+			}
+		}
+	case *parser.Values:
+		if i < len(body.Rows[0].Elems) {
+			return body.Rows[0].Elems[i]
+		}
+	}
+	return nil
+}
+
 // typeNode is a type as syntax, for tables whose columns come from a query.
 func typeNode(t types.Type) (*parser.TypeName, error) {
-	e, err := parser.ParseExpr("CAST(NULL AS " + t.SQL() + ")")
+	e, err := parser.ParseExpr("CAST(NULL AS " + t.Nullable().SQL() + ")")
 	if err != nil {
 		return nil, fmt.Errorf("type %s cannot be a column's: %w", t.SQL(), err)
 	}
-	return e.(*parser.CastExpr).Type, nil
+	n := e.(*parser.CastExpr).Type
+	n.NotNull = t.NotNull
+	return n, nil
 }

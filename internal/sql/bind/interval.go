@@ -109,7 +109,7 @@ func (x *exprs) intervalExpr(n *parser.IntervalExpr) (rex.Expr, error) {
 		return nil, err
 	}
 	if !v.Type().IsNumeric() {
-		return nil, errorAt(n.X.Pos(), "INTERVAL needs a number, not a %s", typeText(v.Type()))
+		return nil, errorAt(n.X.Pos(), "INTERVAL needs a number, found %s", typeText(v.Type()))
 	}
 	if l, ok := v.(*rex.Literal); ok && n.Qualifier.To == "" {
 		if i, ok := l.Value.(int64); ok {

@@ -169,13 +169,13 @@ func (b *Binder) setOp(s *parser.SetOp, outer *scope) (plan.Node, error) {
 func alike(s *parser.SetOp, l, r plan.Node) (plan.Node, plan.Node, error) {
 	lf, rf := l.Fields(), r.Fields()
 	if len(lf) != len(rf) {
-		return nil, nil, errorAt(s.Pos(), "the two sides of %s have %d and %d columns", s.Op, len(lf), len(rf))
+		return nil, nil, errorAt(s.Pos(), "the two sides of %s have %s and %d", s.Op, count(len(lf), "column"), len(rf))
 	}
 	want := make([]types.Type, len(lf))
 	for i := range lf {
-		t, ok := types.CommonType([]types.Type{lf[i].Type.Plain(), rf[i].Type.Plain()})
+		t, ok := commonType([]types.Type{lf[i].Type.Plain(), rf[i].Type.Plain()})
 		if !ok {
-			return nil, nil, errorAt(s.Pos(), "column %d of %s is a %s on one side and a %s on the other", i+1, s.Op, typeText(lf[i].Type), typeText(rf[i].Type))
+			return nil, nil, errorAt(s.Pos(), "column %d of %s is %s on one side and %s on the other", i+1, s.Op, typeText(lf[i].Type), typeText(rf[i].Type))
 		}
 		want[i] = t
 	}
@@ -234,32 +234,63 @@ func (b *Binder) values(v *parser.Values) (plan.Node, error) {
 			return nil, err
 		}
 		if len(rows[i]) != len(rows[0]) {
-			return nil, errorAt(r.Pos(), "this row of VALUES has %d columns, the first one %d", len(rows[i]), len(rows[0]))
+			return nil, errorAt(r.Pos(), "this row of VALUES has %s, the first one %d", count(len(rows[i]), "column"), len(rows[0]))
 		}
 	}
-	out := &plan.LogicalValues{Rows: make([][]*rex.Literal, len(rows))}
-	for col := range rows[0] {
+	fields := make([]types.Field, len(rows[0]))
+	constant := true
+	for col := range fields {
 		t, err := valuesType(v, rows, col)
 		if err != nil {
 			return nil, err
 		}
-		out.Out = append(out.Out, types.Field{Name: resultName(col), Type: t})
-	}
-	for i, row := range rows {
-		for col, e := range row {
-			at := v.Rows[i].Elems[col].Pos()
-			c, err := rex.CastTo(e, out.Out[col].Type, false)
-			if err != nil {
-				return nil, wrap(at, err)
+		fields[col] = types.Field{Name: resultName(col), Type: t}
+		for i, row := range rows {
+			if row[col], err = rex.CastTo(row[col], t, false); err != nil {
+				return nil, wrap(v.Rows[i].Elems[col].Pos(), err)
 			}
-			l, ok := rex.Fold(c)
-			if !ok {
-				return nil, unsupported(at, "an expression in VALUES that is not constant is")
+			if l, ok := rex.Fold(row[col]); ok {
+				row[col] = l
+			} else {
+				constant = false
 			}
-			out.Rows[i] = append(out.Rows[i], l)
 		}
 	}
-	return out, nil
+	if constant {
+		return constants(fields, rows), nil
+	}
+	return computedRows(fields, rows), nil
+}
+
+func constants(fields []types.Field, rows [][]rex.Expr) plan.Node {
+	out := &plan.LogicalValues{Out: fields, Rows: make([][]*rex.Literal, len(rows))}
+	for i, row := range rows {
+		for _, e := range row {
+			out.Rows[i] = append(out.Rows[i], e.(*rex.Literal))
+		}
+	}
+	return out
+}
+
+// computedRows are rows of which a value is only known when the job runs, such as
+// CURRENT_TIMESTAMP: each is a projection of one row of nothing.
+func computedRows(fields []types.Field, rows [][]rex.Expr) plan.Node {
+	in := make([]plan.Node, len(rows))
+	for i, row := range rows {
+		in[i] = &plan.LogicalProject{Input: oneRowOfNothing(), Exprs: row, Names: names(fields)}
+	}
+	if len(in) == 1 {
+		return in[0]
+	}
+	return &plan.LogicalUnion{In: in}
+}
+
+// oneRowOfNothing is what a SELECT without FROM selects from.
+func oneRowOfNothing() plan.Node {
+	return &plan.LogicalValues{
+		Out:  []types.Field{{Name: "ZERO", Type: types.TInt.Required()}},
+		Rows: [][]*rex.Literal{{rex.Lit(types.TInt, int64(0))}},
+	}
 }
 
 func valuesType(v *parser.Values, rows [][]rex.Expr, col int) (types.Type, error) {
@@ -269,9 +300,9 @@ func valuesType(v *parser.Values, rows [][]rex.Expr, col int) (types.Type, error
 		ts[i] = r[col].Type().Plain()
 		required = required && ts[i].NotNull
 	}
-	t, ok := types.CommonType(ts)
+	t, ok := commonType(ts)
 	if !ok {
-		return t, errorAt(v.Pos(), "column %d of VALUES has values of different types", col+1)
+		return t, errorAt(v.Pos(), "column %d of VALUES has values without a common type: %s", col+1, typeList(ts))
 	}
-	return t.Plain().WithNull(!required), nil
+	return t.WithNull(!required), nil
 }

@@ -138,7 +138,7 @@ func fields(e rex.Expr, parts []parser.Ident) (rex.Expr, error) {
 	for _, p := range parts {
 		t := e.Type()
 		if t.Root != types.Row {
-			return nil, errorAt(p.Pos(), "'%s' is a field of a %s, which has no fields", p.Name, typeText(t))
+			return nil, errorAt(p.Pos(), "'%s' cannot be a field of a value that is %s", p.Name, typeText(t))
 		}
 		at := slices.IndexFunc(t.Fields, func(f types.Field) bool { return f.Name == p.Name })
 		if at < 0 {

@@ -5,7 +5,7 @@ import (
 	"github.com/millrace/millrace/internal/types"
 )
 
-var plainTypes = map[string]types.Type{
+var simpleTypes = map[string]types.Type{
 	parser.TypeBoolean: types.TBool, parser.TypeTinyInt: types.TTinyInt, parser.TypeSmallInt: types.TSmall,
 	parser.TypeInt: types.TInt, parser.TypeBigInt: types.TBigInt, parser.TypeFloat: types.TFloat,
 	parser.TypeDouble: types.TDouble, parser.TypeString: types.TString, parser.TypeBytes: types.TBytes,
@@ -23,7 +23,7 @@ func Type(n *parser.TypeName) (types.Type, error) {
 }
 
 func typeOf(n *parser.TypeName) (types.Type, error) {
-	if t, ok := plainTypes[n.Name]; ok {
+	if t, ok := simpleTypes[n.Name]; ok {
 		return t, nil
 	}
 	switch n.Name {

@@ -101,13 +101,16 @@ func (x *exprs) inCondition(e *parser.InExpr, shift int, sub []types.Field, not 
 		left = row.Elems
 	}
 	if len(left) != len(sub) {
-		return nil, errorAt(e.Query.Pos(), "the sub-query of IN has %d columns, but %d are compared", len(sub), len(left))
+		return nil, errorAt(e.Query.Pos(), "the sub-query of IN has %s, but there must be %d", count(len(sub), "column"), len(left))
 	}
 	var items []rex.Expr
 	for i, l := range left {
 		v, err := x.bind(l)
 		if err != nil {
 			return nil, err
+		}
+		if _, ok := commonType([]types.Type{v.Type().Plain(), sub[i].Type.Plain()}); !ok {
+			return nil, errorAt(l.Pos(), "IN cannot compare %s with %s", typeText(v.Type()), typeText(sub[i].Type))
 		}
 		r := rex.Col(shift+i, sub[i].Type)
 		eq, err := x.call(l.Pos(), "=", v, r)
@@ -140,7 +143,7 @@ func (b *Binder) scalarInto(r *relation) func(*parser.SubqueryExpr) (rex.Expr, e
 			return nil, errorAt(e.Pos(), "a sub-query in the place of a value must have one column, this one has %d", n)
 		}
 		if !oneRow(sub) {
-			return nil, unsupported(e.Pos(), "a sub-query in the place of a value that may have several rows is: only aggregations without GROUP BY are")
+			return nil, unsupported(e.Pos(), "a sub-query in the place of a value that may have several rows is", "an aggregation without GROUP BY has one")
 		}
 		at := len(r.node.Fields())
 		r.node = &plan.LogicalJoin{Left: r.node, Right: sub, Kind: plan.Left, Cond: rex.Bool(true)}

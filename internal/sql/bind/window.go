@@ -107,6 +107,9 @@ func contains(list []string, s string) bool {
 }
 
 func (b *Binder) windowInput(e parser.Expr, name string) (plan.Node, error) {
+	if q, ok := e.(*parser.SubqueryExpr); ok {
+		return b.query(q.Query, nil)
+	}
 	t, ok := e.(*parser.TableArg)
 	if !ok {
 		return nil, errorAt(e.Pos(), "the first argument of %s must be TABLE t: %s", name, windowUsage[name])

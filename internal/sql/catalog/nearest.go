@@ -1,8 +1,9 @@
 package catalog
 
-// Nearest is the candidate that was probably meant by name, or "".
+// Nearest is the candidate that was probably meant by name, or "". It has at
+// least something in common with the name.
 func Nearest(name string, candidates []string) string {
-	best, at := "", len(name)/3+2
+	best, at := "", min(len(name)/3+2, len(name))
 	for _, c := range candidates {
 		if d := distance(name, c); d < at {
 			best, at = c, d

@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/millrace/millrace/internal/connector"
@@ -80,11 +81,30 @@ func chooseConnector(options connector.Options, hasKey bool) string {
 
 func (c *Catalog) unknownConnector(at parser.Pos, name string, options []parser.Option) error {
 	for _, o := range options {
-		if o.Key == "connector" {
+		switch {
+		case o.Key == bootstrap && (name == kafka || name == upsertKafka):
+			return errorAt(o.Pos(), "tables of an external Kafka cluster are not supported yet: leave out '%s' for a topic of the embedded log", bootstrap)
+		case o.Key == "connector":
 			at = o.ValuePos
 		}
 	}
-	return errorAt(at, "connector '%s' not found%s; there are: %s", name, didYouMean(name, c.Connectors()), strings.Join(c.Connectors(), ", "))
+	names := c.written()
+	return errorAt(at, "connector '%s' not found%s; there are: %s", name, didYouMean(name, names), strings.Join(names, ", "))
+}
+
+// written are the names of the connectors as they are written in WITH.
+func (c *Catalog) written() []string {
+	var out []string
+	for _, n := range c.Connectors() {
+		if n != embedded {
+			out = append(out, n)
+		}
+	}
+	if c.factories[embedded] != nil {
+		out = append(out, kafka, upsertKafka)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 // check holds the options against the specifications.

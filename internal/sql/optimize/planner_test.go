@@ -106,6 +106,11 @@ func runScript(c *catalog.Catalog, src string, batch bool) string {
 			batch = batch || strings.Contains(s.Text(), "'batch'")
 		case *parser.CreateTable:
 			err = create(c, s)
+		case *parser.CreateView:
+			var v *catalog.View
+			if v, err = bind.New(c, nil).CreateView(s); err == nil {
+				_, err = c.CreateView(v, false, false)
+			}
 		default:
 			err = printPlan(&b, &Planner{Catalog: c, Options: Options{Batch: batch}}, s)
 		}

@@ -56,13 +56,21 @@ func CallBound(name string, fn *function.Scalar, bound function.Bound, args []Ex
 }
 
 // castArg casts an argument as function.CastTo does: the length of strings does
-// not matter to a kernel.
+// not matter to a kernel. A constant becomes one of the wanted type, so that
+// plans show n > 5 as it was written.
 func castArg(x Expr, t types.Type) (Expr, error) {
 	from := x.Type()
 	if t.Root == types.Null || t.Root == types.Symbol || from.IsString() && t.Same(types.TString) || from.IsBytes() && t.Same(types.TBytes) {
 		return x, nil
 	}
-	return CastTo(x, t, false)
+	c, err := CastTo(x, t, false)
+	if _, literal := x.(*Literal); err != nil || !literal {
+		return c, err
+	}
+	if l, ok := Fold(c); ok {
+		return l, nil
+	}
+	return c, nil
 }
 
 // CastTo is x as type t; x itself if it has that type but for nullability.

@@ -230,7 +230,7 @@ func valueText(l *Literal) string {
 	case types.Dec:
 		return string(types.AppendDec(nil, v, l.T.Scale))
 	case float64:
-		return strconv.FormatFloat(v, 'E', -1, 64)
+		return scientific(v)
 	case int64:
 		switch l.T.Root {
 		case types.Date:
@@ -243,6 +243,16 @@ func valueText(l *Literal) string {
 		return strconv.FormatInt(v, 10)
 	}
 	return fmt.Sprint(l.Value)
+}
+
+// scientific writes a number as Calcite does: 1E0, 2.5E-1.
+func scientific(v float64) string {
+	digits, exp, _ := strings.Cut(strconv.FormatFloat(v, 'E', -1, 64), "E")
+	n, err := strconv.Atoi(exp)
+	if err != nil {
+		return digits // NaN, Inf
+	}
+	return digits + "E" + strconv.Itoa(n)
 }
 
 // timestampText leaves out a fraction of zero, as Calcite does.

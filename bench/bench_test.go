@@ -1,0 +1,89 @@
+// Package bench measures what the README promises, of the binary as a person runs it.
+// JSON into columns is measured beside the decoder: BenchmarkJSONBid in
+// internal/format/json.
+package bench
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/millrace/millrace/test/harness"
+)
+
+// BenchmarkReady is the time from the start of the process to its ready line, on an
+// empty directory; and the resident set of the idle node then.
+func BenchmarkReady(b *testing.B) {
+	harness.Binary(b)
+	var ready time.Duration
+	var rss int64
+	for b.Loop() {
+		s := harness.Serve(b, b.TempDir())
+		ready += s.Ready
+		rss = max(rss, residentSet(b, s.PID()))
+		s.Stop()
+	}
+	b.ReportMetric(float64(ready.Milliseconds())/float64(b.N), "ms/ready")
+	b.ReportMetric(float64(rss)/1e6, "MB-idle")
+}
+
+// residentSet is VmRSS in bytes.
+func residentSet(b *testing.B, pid int) int64 {
+	b.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		b.Skip("no /proc")
+	}
+	for _, line := range bytes.Split(status, []byte("\n")) {
+		if f := bytes.Fields(line); len(f) > 1 && string(f[0]) == "VmRSS:" {
+			kb, _ := strconv.ParseInt(string(f[1]), 10, 64)
+			return kb << 10
+		}
+	}
+	return 0
+}
+
+// BenchmarkMainJob is the README's first command, built, with its log on disk.
+func BenchmarkMainJob(b *testing.B) {
+	harness.Binary(b)
+	for b.Loop() {
+		if out := harness.Run(b, "run", "examples/flights/delays.sql", "--data", b.TempDir()); out.Code != 0 {
+			b.Fatal(out.Stderr)
+		}
+	}
+}
+
+// BenchmarkProduce is one franz-go client that writes records of 200 bytes to six
+// partitions, idempotent, acks=all, uncompressed; the node syncs before it answers.
+func BenchmarkProduce(b *testing.B) {
+	s := harness.Serve(b, b.TempDir(), "--set", "num.partitions=6")
+	cl, err := kgo.NewClient(kgo.SeedBrokers(s.Kafka), kgo.DefaultProduceTopic("bench"), kgo.AllowAutoTopicCreation(),
+		kgo.ProducerBatchCompression(kgo.NoCompression()), kgo.ProducerBatchMaxBytes(1<<20), kgo.MaxBufferedRecords(200_000), kgo.ProducerLinger(5*time.Millisecond))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer cl.Close()
+	value := bytes.Repeat([]byte("x"), 200)
+	const records = 500_000
+	begin, n := time.Now(), 0
+	for b.Loop() {
+		for range records {
+			cl.Produce(context.Background(), &kgo.Record{Value: value}, func(_ *kgo.Record, err error) {
+				if err != nil {
+					b.Error(err)
+				}
+			})
+		}
+		if err := cl.Flush(context.Background()); err != nil {
+			b.Fatal(err)
+		}
+		n += records
+	}
+	b.ReportMetric(float64(n)/time.Since(begin).Seconds(), "records/s")
+}
