@@ -61,13 +61,14 @@ func (c *calls) filtered(i int, b *vec.Batch, groups, rows []int32) (g, r []int3
 		return groups, rows
 	}
 	cond := b.Cols[f]
-	c.groups, c.rows = c.groups[:0], c.rows[:0]
+	g, r = c.groups[:0], c.rows[:0]
 	for k, row := range rows {
-		if cond.Bool[row] && cond.Valid.Get(int(row)) {
-			c.groups, c.rows = append(c.groups, groups[k]), append(c.rows, row)
+		if holds(cond, int(row)) {
+			g, r = append(g, groups[k]), append(r, row)
 		}
 	}
-	return c.groups, c.rows
+	c.groups, c.rows = g, r
+	return g, r
 }
 
 // add folds rows into groups with call i; distinctness has been seen to.

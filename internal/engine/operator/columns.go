@@ -65,6 +65,15 @@ func holding(dst []int32, cond *vec.Vector, rows []int32) []int32 {
 	return dst
 }
 
+// countUp is the numbers from 0 to n-1.
+func countUp(s []int32, n int) []int32 {
+	s = sized(s, n)
+	for i := range s {
+		s[i] = int32(i)
+	}
+	return s
+}
+
 // sized is s with n elements, whose values mean nothing.
 func sized[T any](s []T, n int) []T {
 	if cap(s) < n {

@@ -10,19 +10,21 @@ type folded struct {
 	ids    []int32
 	had    []int64
 	before [][]*vec.Vector // results, a set of columns a batch
-	in     map[int32]struct{}
 	fresh  []int32
+	// step numbers the steps; marks[id] is the one in which a group changed last.
+	step  uint32
+	marks []uint32
 }
 
 // remember notes groups that change for the first time in this step.
 func (f *folded) remember(o *groupAgg, ids []int32) error {
-	if f.in == nil {
-		f.in = map[int32]struct{}{}
-	}
 	f.fresh = f.fresh[:0]
 	for _, id := range ids {
-		if _, ok := f.in[id]; !ok {
-			f.in[id] = struct{}{}
+		for int(id) >= len(f.marks) {
+			f.marks = append(f.marks, f.step)
+		}
+		if f.marks[id] != f.step+1 {
+			f.marks[id] = f.step + 1
 			f.fresh = append(f.fresh, id)
 		}
 	}
@@ -42,7 +44,7 @@ func (f *folded) remember(o *groupAgg, ids []int32) error {
 
 func (f *folded) clear() {
 	f.ids, f.had, f.before = f.ids[:0], f.had[:0], nil
-	clear(f.in)
+	f.step++
 }
 
 // flush emits what the step changed.
@@ -77,16 +79,16 @@ func (f *folded) flush(o *groupAgg, out Emit) error {
 
 // lazy folds a run into the groups and emits nothing.
 func (o *groupAgg) lazy(b *vec.Batch, rows, ids []int32, _ Emit) error {
+	if !o.spec.Retracts && len(o.sets) == 0 {
+		return o.addAll(b, rows, ids)
+	}
 	r := &o.run
 	r.begin(b, rows, ids, o.counts.I64)
 	for _, s := range o.sets {
 		s.observe(o, b)
 	}
 	for i := range o.calls.list {
-		r.pos = r.pos[:0]
-		for pos := range int32(len(r.rows)) {
-			r.pos = append(r.pos, pos)
-		}
+		r.pos = countUp(r.pos, len(r.rows))
 		again := o.classify(i, b, r.pos)
 		for _, pos := range again {
 			o.markStale(i, r.ids[pos])
@@ -114,6 +116,22 @@ func (o *groupAgg) lazy(b *vec.Batch, rows, ids []int32, _ Emit) error {
 	for _, s := range o.sets {
 		s.removeEmpty()
 	}
+	return nil
+}
+
+// addAll is lazy where rows only add, and none is to be treated apart.
+func (o *groupAgg) addAll(b *vec.Batch, rows, ids []int32) error {
+	for i := range o.calls.list {
+		g, r := o.calls.filtered(i, b, ids, rows)
+		if err := o.calls.add(i, o.calls.cells(o.groups, i), g, b, r); err != nil {
+			return err
+		}
+	}
+	counts := o.counts.I64
+	for _, id := range ids {
+		counts[id]++
+	}
+	o.groups.TouchAll(ids)
 	return nil
 }
 

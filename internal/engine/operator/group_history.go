@@ -16,14 +16,12 @@ import (
 //	level 1          a        b     copied from level 0
 //	level 2             a           copied from level 1
 type history struct {
-	types []types.Type
 	cells []*vec.Column
 	size  int
 	used  []int32
 }
 
 func (h *history) init(types []types.Type) {
-	h.types = types
 	for _, t := range types {
 		h.cells = append(h.cells, vec.NewColumn(t))
 	}
@@ -71,34 +69,43 @@ const (
 )
 
 // begin takes rows and leaves out retractions from groups that have no rows.
+//
+// Slices are built in local variables: to append to a field costs a write barrier
+// for each row while the garbage collector runs.
 func (r *run) begin(b *vec.Batch, rows, ids []int32, counts []int64) {
-	r.rows, r.ids, r.prev, r.count, r.level = r.rows[:0], r.ids[:0], r.prev[:0], r.count[:0], r.level[:0]
-	r.firsts, r.first, r.lasts = r.firsts[:0], r.first[:0], r.lasts[:0]
+	n := len(rows)
+	kept, groups, first := sized(r.rows, n), sized(r.ids, n), sized(r.first, n)
+	prevs, levels, after := sized(r.prev, n), sized(r.level, n), sized(r.count, n)
+	firsts, lasts := r.firsts[:0], r.lasts[:0]
 	r.seen.begin(ids)
+	pos := int32(0)
 	for i, id := range ids {
 		at, again := r.seen.get(id)
 		prev, count, level := int32(-1), counts[id], int32(0)
 		if again {
-			prev = r.lasts[at]
-			count, level = r.count[prev], r.level[prev]+1
+			prev = lasts[at]
+			count, level = after[prev], levels[prev]+1
 		}
 		if b.Kind(int(rows[i])).Adds() {
 			count++
 		} else if count--; count < 0 {
 			continue
 		}
-		pos := int32(len(r.rows))
 		if again {
-			r.lasts[at] = pos
+			lasts[at] = pos
 		} else {
-			at = int32(len(r.firsts))
-			r.firsts, r.lasts = append(r.firsts, id), append(r.lasts, pos)
+			at = int32(len(firsts))
+			firsts, lasts = append(firsts, id), append(lasts, pos)
 			r.seen.put(id, at)
 		}
-		r.rows, r.ids, r.first = append(r.rows, rows[i]), append(r.ids, id), append(r.first, at)
-		r.prev, r.count, r.level = append(r.prev, prev), append(r.count, count), append(r.level, level)
+		kept[pos], groups[pos], first[pos] = rows[i], id, at
+		prevs[pos], levels[pos], after[pos] = prev, level, count
+		pos++
 	}
 	r.seen.end(ids)
+	r.rows, r.ids, r.first = kept[:pos], groups[:pos], first[:pos]
+	r.prev, r.level, r.count = prevs[:pos], levels[:pos], after[:pos]
+	r.firsts, r.lasts = firsts, lasts
 }
 
 // sortByLevel fills order and width.
@@ -146,10 +153,7 @@ func (o *groupAgg) eager(b *vec.Batch, rows, ids []int32, out Emit) error {
 			return err
 		}
 	}
-	o.hist.used = o.hist.used[:0]
-	for pos := range int32(len(r.rows)) {
-		o.hist.used = append(o.hist.used, pos)
-	}
+	o.hist.used = countUp(o.hist.used, len(r.rows))
 	after, err := o.calls.results(o.hist.cells, o.hist.used, len(o.spec.Calls))
 	if err != nil {
 		return err
@@ -157,7 +161,8 @@ func (o *groupAgg) eager(b *vec.Batch, rows, ids []int32, out Emit) error {
 	if err := o.emitChanges(b, before, after, out); err != nil {
 		return err
 	}
-	return o.writeBack()
+	o.writeBack()
+	return nil
 }
 
 // computeLevel makes the accumulators of positions, whose predecessors are made.
@@ -176,11 +181,7 @@ func (o *groupAgg) computeLevel(b *vec.Batch, positions []int32, level int) erro
 	if level == 0 {
 		source = o.groups.Values()
 	}
-	if len(r.pos) > 0 {
-		if err := o.calls.merge(o.hist.cells, r.pos, source, r.from, nil); err != nil {
-			return err
-		}
-	}
+	copyCells(o.hist.cells, r.pos, source, r.from)
 	for i := range o.calls.list {
 		again := o.classify(i, b, positions)
 		cells := o.calls.part(o.hist.cells, i)
@@ -203,10 +204,9 @@ func (o *groupAgg) computeLevel(b *vec.Batch, positions []int32, level int) erro
 // and computes again.
 func (o *groupAgg) classify(i int, b *vec.Batch, positions []int32) (again []int32) {
 	r := &o.run
-	r.plus.groups, r.plus.rows = r.plus.groups[:0], r.plus.rows[:0]
-	r.minus.groups, r.minus.rows = r.minus.groups[:0], r.minus.rows[:0]
 	call := o.calls.list[i]
 	special := call.Distinct || o.recomputes[i]
+	plus, minus := r.plus.clear(), r.minus.clear()
 	for _, pos := range positions {
 		row := r.rows[pos]
 		op := opAdd
@@ -220,13 +220,14 @@ func (o *groupAgg) classify(i int, b *vec.Batch, positions []int32) (again []int
 		}
 		switch op {
 		case opAdd:
-			r.plus.groups, r.plus.rows = append(r.plus.groups, pos), append(r.plus.rows, row)
+			plus.groups, plus.rows = append(plus.groups, pos), append(plus.rows, row)
 		case opRetract:
-			r.minus.groups, r.minus.rows = append(r.minus.groups, pos), append(r.minus.rows, row)
+			minus.groups, minus.rows = append(minus.groups, pos), append(minus.rows, row)
 		case opRecompute:
 			again = append(again, pos)
 		}
 	}
+	r.plus, r.minus = plus, minus
 	return again
 }
 
@@ -301,7 +302,9 @@ func (e *changes) add(key, old, now int32, had, has int64, same func() bool) {
 }
 
 func (e *changes) put(k types.RowKind, key, val int32) {
-	e.kinds, e.keys, e.vals = append(e.kinds, k), append(e.keys, key), append(e.vals, val)
+	e.kinds = append(e.kinds, k)
+	e.keys = append(e.keys, key)
+	e.vals = append(e.vals, val)
 }
 
 func (e *changes) emit(keys, vals []*vec.Vector, out Emit) error {
@@ -323,12 +326,9 @@ func (e *changes) emit(keys, vals []*vec.Vector, out Emit) error {
 }
 
 // writeBack puts the last accumulator of each group into the state.
-func (o *groupAgg) writeBack() error {
+func (o *groupAgg) writeBack() {
 	r := &o.run
-	o.calls.zero(o.groups.Values(), r.firsts)
-	if err := o.calls.merge(o.groups.Values(), r.firsts, o.hist.cells, r.lasts, nil); err != nil {
-		return err
-	}
+	copyCells(o.groups.Values()[:len(o.hist.cells)], r.firsts, o.hist.cells, r.lasts)
 	for at, id := range r.firsts {
 		o.counts.I64[id] = r.count[r.lasts[at]]
 		o.groups.Touch(id)
@@ -341,5 +341,4 @@ func (o *groupAgg) writeBack() error {
 	for _, s := range o.sets {
 		s.removeEmpty()
 	}
-	return nil
 }

@@ -154,7 +154,9 @@ type rankRows struct {
 func (e *rankRows) begin(op *topN, out Emit) { e.op, e.out = op, out }
 
 func (e *rankRows) put(kind types.RowKind, id int32, rank int64) error {
-	e.kinds, e.ids, e.ranks = append(e.kinds, kind), append(e.ids, id), append(e.ranks, rank)
+	e.kinds = append(e.kinds, kind)
+	e.ids = append(e.ids, id)
+	e.ranks = append(e.ranks, rank)
 	if len(e.ids) < vec.BatchRows {
 		return nil
 	}

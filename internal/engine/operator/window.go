@@ -145,7 +145,11 @@ func (l *lattice) fireAt(end int64) int64 { return l.zone.timer(end - 1) }
 // fired is the end of the last window that has fired at watermark wm, whether or
 // not there was anything in it.
 func (l *lattice) fired(wm int64) int64 {
-	if wm == vec.MinTime || wm == vec.MaxTime {
+	const beginning = vec.MinTime / 2 // no time is before it: keep clear of overflow
+	if wm < beginning {
+		return vec.MinTime
+	}
+	if wm == vec.MaxTime {
 		return wm
 	}
 	end := l.after(l.zone.local(wm))

@@ -307,6 +307,8 @@ func (o *windowAgg) change(t *state.Table, b *vec.Batch, rows []int32) error {
 // grouped is rows with the group of each.
 type grouped struct{ groups, rows []int32 }
 
+func (g grouped) clear() grouped { return grouped{g.groups[:0], g.rows[:0]} }
+
 // byKind parts rows into those that add and those that take away.
 func byKind(b *vec.Batch, groups, rows []int32) (plus, minus grouped) {
 	if b.Kinds == nil {

@@ -95,10 +95,9 @@ func (s *windowSet) observe(o *windowAgg, b *vec.Batch, keys []*vec.Vector, from
 // mark notes which rows bring call k an argument that it has not seen.
 func (s *windowSet) mark(k, filter int, b *vec.Batch, groups, rows []int32) {
 	seen := s.table.Value(k).Bool
-	add := &s.additions
-	add.groups, add.rows = add.groups[:0], add.rows[:0]
+	add := s.additions.clear()
 	for i, r := range rows {
-		if filter >= 0 && (b.Cols[filter].IsNull(int(r)) || !b.Cols[filter].Bool[r]) {
+		if filter >= 0 && !holds(b.Cols[filter], int(r)) {
 			continue
 		}
 		if id := s.ids[i]; !seen[id] {
@@ -107,6 +106,7 @@ func (s *windowSet) mark(k, filter int, b *vec.Batch, groups, rows []int32) {
 			add.groups, add.rows = append(add.groups, groups[i]), append(add.rows, r)
 		}
 	}
+	s.additions = add
 }
 
 // unite puts the arguments of ids into another table, and folds those that are
@@ -116,8 +116,7 @@ func (s *windowSet) unite(o *windowAgg, to *state.Table, keys, args []*vec.Vecto
 	to.Lookup(keys, nil, true, s.ids)
 	for k, call := range s.calls {
 		has, seen := s.table.Value(k).Bool, to.Value(k).Bool
-		add := &s.additions
-		add.groups, add.rows = add.groups[:0], add.rows[:0]
+		add := s.additions.clear()
 		for i, id := range ids {
 			if at := s.ids[i]; has[id] && !seen[at] {
 				seen[at] = true
@@ -125,6 +124,7 @@ func (s *windowSet) unite(o *windowAgg, to *state.Table, keys, args []*vec.Vecto
 				add.groups, add.rows = append(add.groups, groups[i]), append(add.rows, int32(i))
 			}
 		}
+		s.additions = add
 		if len(add.rows) == 0 {
 			continue
 		}

@@ -60,10 +60,7 @@ func (o *windowAgg) fireHop(end int64, out Emit) error {
 			return err
 		}
 	}
-	ids := make([]int32, o.scratch.Len())
-	for i := range ids {
-		ids[i] = int32(i)
-	}
+	ids := countUp(nil, o.scratch.Len())
 	err := inPieces(ids, func(ids []int32) error { return o.emit(o.scratch, ids, &end, out) })
 	o.expire(end)
 	return err

@@ -76,24 +76,24 @@ func (t *Table) appendDelta(dst []byte) []byte {
 func (t *Table) appendSection(dst []byte, what byte, count int) []byte {
 	dst = binary.AppendUvarint(dst, uint64(len(t.spec.Name)))
 	dst = append(dst, t.spec.Name...)
-	dst = binary.LittleEndian.AppendUint32(dst, t.shape())
+	dst = binary.LittleEndian.AppendUint32(dst, t.shape)
 	dst = append(dst, what)
 	return binary.AppendUvarint(dst, uint64(count))
 }
 
-func (t *Table) shape() uint32 {
+func shape(spec TableSpec) uint32 {
 	text := ""
-	for _, k := range t.spec.Key {
+	for _, k := range spec.Key {
 		text += k.SQL() + ";"
 	}
 	text += "->"
-	for _, v := range t.spec.Value {
+	for _, v := range spec.Value {
 		text += v.SQL() + ";"
 	}
-	if t.spec.Index != nil {
+	if spec.Index != nil {
 		text += "chained"
 	}
-	if t.spec.TTL > 0 {
+	if spec.TTL > 0 {
 		text += "ttl"
 	}
 	return crc32.ChecksumIEEE([]byte(text))
@@ -203,7 +203,7 @@ func (s *Store) applySection(d *decoder, owns func(int) bool) error {
 	if t == nil {
 		return fmt.Errorf("state: the journal has rows of table %q, which the operator does not declare", name)
 	}
-	if binary.LittleEndian.Uint32(shape) != t.shape() {
+	if binary.LittleEndian.Uint32(shape) != t.shape {
 		return fmt.Errorf("state: the journal's table %q has other columns than the operator's", name)
 	}
 	if t.spec.Broadcast {

@@ -14,6 +14,7 @@ import (
 type Table struct {
 	spec   TableSpec
 	store  *Store // nil: a scratch table
+	shape  uint32 // see record.go
 	keys   []*vec.Column
 	values []*vec.Column
 
@@ -60,7 +61,7 @@ type scratch struct {
 }
 
 func newTable(spec TableSpec, s *Store) *Table {
-	t := &Table{spec: spec, store: s}
+	t := &Table{spec: spec, store: s, shape: shape(spec)}
 	for _, k := range spec.Key {
 		t.keys = append(t.keys, vec.NewColumn(k))
 	}

@@ -174,7 +174,7 @@ func mustApply(t *testing.T, s *Store, rec []byte) {
 // are made of a snapshot taken piece by piece while the state changed, and of the
 // deltas since, applied once and twice.
 func TestRandomDeltas(t *testing.T) {
-	for seed := range uint64(12) {
+	for seed := range uint64(4) {
 		r := rand.New(rand.NewPCG(seed, 1))
 		first, second := NewStore(128), NewStore(128)
 		tab, twin := first.Table(peopleSpec), second.Table(peopleSpec)
@@ -305,11 +305,9 @@ func TestExpire(t *testing.T) {
 		s *Store
 		t *Table
 	}{{s, tab}, {restored, tab2}} {
-		for ms, want := range map[int64][2]bool{1999: {true, true}} {
-			st.s.Tick(time.UnixMilli(ms))
-			if got := [2]bool{st.t.Find(key(1), 0) >= 0, st.t.Find(key(2), 0) >= 0}; got != want {
-				t.Fatalf("at %d: %v, want %v", ms, got, want)
-			}
+		st.s.Tick(time.UnixMilli(1999))
+		if st.t.Len() != 2 {
+			t.Fatal("a row expired too early")
 		}
 		st.s.Tick(time.UnixMilli(2000))
 		if st.t.Len() != 1 || st.t.Find(key(1), 0) < 0 {

@@ -213,6 +213,9 @@ func (b *Binder) join(j *parser.Join) (*relation, error) {
 		x := b.exprs(joined(l.scope, r.scope, bothFields(l, r)), "ON")
 		node.Cond, err = x.boolean(j.On, "ON")
 	}
+	for i, f := range node.Fields() {
+		out.scope.columns[i].typ = f.Type
+	}
 	return out, err
 }
 

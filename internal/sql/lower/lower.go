@@ -19,9 +19,13 @@ import (
 type Env struct {
 	// Location is table.local-time-zone.
 	Location *time.Location
-	// NullRowTime and IdleTimeout are those of the sources.
+	// NullRowTime and IdleTimeout are those of the sources; a table may have an idle
+	// timeout of its own.
 	NullRowTime engine.NullRowTime
 	IdleTimeout time.Duration
+	// DropNulls is table.exec.sink.not-null-enforcer = DROP: rows with a NULL where
+	// the table allows none are left out; otherwise they fail the job.
+	DropNulls bool
 	// Collect takes the rows of a query.
 	Collect connector.Sink
 }
@@ -66,19 +70,34 @@ func (b *builder) unique(id string) string {
 	return id
 }
 
+// sink makes the node of a sink, and those that stand before it.
+//
+//	query ── [one row a primary key] ── [no NULLs] ── sink
 func (b *builder) sink(n *plan.Sink) error {
-	if n.Materialize {
-		return fmt.Errorf("the query does not keep the rows of one primary key of table %s together; this needs an upsert materializer, which is not supported yet: group by the primary key", n.Table.Path)
-	}
 	in, err := b.edge(n.Input)
 	if err != nil {
 		return err
 	}
+	id := plan.ID(n)
+	if n.Materialize {
+		in = b.before(in, n, &engine.Node{ID: "materialize-" + id, Name: "SinkUpsertMaterializer", Make: materializer(n)})
+	}
+	if len(n.NotNull) > 0 {
+		in = b.before(in, n, &engine.Node{ID: "not-null-" + id, Name: enforcerName(n), Make: enforcer(n, b.env.DropNulls)})
+	}
 	b.add(&engine.Node{
-		ID: b.unique(plan.ID(n)), Name: "Sink(" + n.Table.Path.Name() + ")", Inputs: []engine.Input{in},
+		ID: b.unique(id), Name: "Sink(" + n.Table.Path.Name() + ")", Inputs: []engine.Input{in},
 		Sink: &engine.SinkSpec{Table: n.Table.Path.Name(), Sink: n.Sink},
 	})
 	return nil
+}
+
+// before puts an operator that changes no columns before a sink.
+func (b *builder) before(in engine.Input, n *plan.Sink, op *engine.Node) engine.Input {
+	op.ID = b.unique(op.ID)
+	op.Inputs, op.Types = []engine.Input{in}, plan.Types(n.Input)
+	op.Single = in.Ship == engine.Single
+	return engine.Input{Node: b.add(op), Ship: engine.Forward}
 }
 
 // collect brings a query's rows to one worker, in the order in which they are made.

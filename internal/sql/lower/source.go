@@ -1,7 +1,10 @@
 package lower
 
 import (
+	"time"
+
 	"github.com/millrace/millrace/internal/engine"
+	"github.com/millrace/millrace/internal/sql/catalog"
 	"github.com/millrace/millrace/internal/sql/plan"
 	"github.com/millrace/millrace/internal/sql/plan/rex"
 	"github.com/millrace/millrace/internal/vec"
@@ -32,7 +35,7 @@ func (b *builder) source(n plan.Node, id string) (index int, ok bool, err error)
 	}
 	spec := &engine.SourceSpec{
 		Table: scan.Table.Path.Name(), Source: scan.Source, Columns: scan.Columns, RowTime: -1,
-		NullRowTime: b.env.NullRowTime, IdleTimeout: b.env.IdleTimeout,
+		NullRowTime: b.env.NullRowTime, IdleTimeout: b.idleTimeout(scan),
 	}
 	for _, e := range exprs {
 		if _, err := rex.Compile(e); err != nil {
@@ -47,6 +50,16 @@ func (b *builder) source(n plan.Node, id string) (index int, ok bool, err error)
 		spec.RowTime, spec.Watermark = w.Column, compile(w.Expr)
 	}
 	return b.add(&engine.Node{ID: id, Name: "Source(" + spec.Table + ")", Types: plan.Types(n), Source: spec}), true, nil
+}
+
+// idleTimeout is the table's own, or the session's.
+func (b *builder) idleTimeout(n *plan.Scan) time.Duration {
+	if text, ok := n.Table.Option("scan.watermark.idle-timeout"); ok {
+		if d, err := catalog.ParseDuration(text); err == nil {
+			return d
+		}
+	}
+	return b.env.IdleTimeout
 }
 
 // values makes a source of a plan's constants.

@@ -26,7 +26,12 @@ func changelog(n plan.Node) plan.Node {
 }
 
 func needsBefore(k *plan.Sink) bool {
-	return k.Materialize || len(k.Keys) == 0 || k.Sink.ChangelogMode(emits(k.Input)).Has(types.UpdateBefore)
+	return k.Materialize || !keepsLast(k) || !hasKey(upsertKeys(k.Input), k.Keys)
+}
+
+// keepsLast says whether a sink keeps the last row of a key.
+func keepsLast(k *plan.Sink) bool {
+	return len(k.Keys) > 0 && !k.Sink.ChangelogMode(emits(k.Input)).Has(types.UpdateBefore)
 }
 
 // edge sets the mode of a node, and of all below it. before: -U is needed.

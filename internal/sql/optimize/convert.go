@@ -47,7 +47,7 @@ func (c *converter) node(n plan.Node) (plan.Node, error) {
 	case *plan.LogicalFilter:
 		return calc(in[0], plan.Columns(in[0]), plan.FieldNames(in[0]), n.Cond), nil
 	case *plan.LogicalWindow:
-		return &plan.WindowFunction{Input: in[0], Window: n.Window, Time: n.Time}, nil
+		return &plan.WindowFunction{Input: in[0], Window: n.Window, Time: n.Time}, timeAttribute(in[0], n)
 	case *plan.LogicalJoin:
 		return convertJoin(n, in[0], in[1])
 	case *plan.LogicalSort:

@@ -98,6 +98,9 @@ func (c *converter) fused(n *plan.LogicalAggregate, f *fusion) (plan.Node, error
 	if err := onlyInserts("WindowAggregate", in, f.window.At); err != nil {
 		return nil, err
 	}
+	if err := timeAttribute(in, f.window); err != nil {
+		return nil, err
+	}
 	k := len(in.Fields())
 	pre := &columns{in: in}
 	names := plan.FieldNames(n.Input)
@@ -116,6 +119,17 @@ func (c *converter) fused(n *plan.LogicalAggregate, f *fusion) (plan.Node, error
 	a.Time = pre.add(rex.Col(f.window.Time, a.TimeType), "")
 	a.Input = exchange(calc(in, pre.exprs, plan.Unique(pre.names), f.where), a.Groups)
 	return out.node(n), nil
+}
+
+// timeAttribute refuses a window over a column that is no longer a time attribute,
+// for an operator below has lost it, a Top-N for instance: its rows may come long
+// after the watermark has passed them.
+func timeAttribute(in plan.Node, w *plan.LogicalWindow) error {
+	f := in.Fields()[w.Time]
+	if f.Type.Attr != types.NoTime {
+		return nil
+	}
+	return errorAt(w.At, "%s needs a time attribute, but column '%s' has lost it on its way: joins, Top-Ns and aggregations lose it", w.Window.Kind, f.Name)
 }
 
 // attached makes an aggregation over rows that know their window.

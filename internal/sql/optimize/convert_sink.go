@@ -14,9 +14,6 @@ import (
 // sink converts an INSERT, and holds what the query emits against what the table
 // takes.
 func (c *converter) sink(n *plan.LogicalSink, in plan.Node) (plan.Node, error) {
-	if n.OnConflict == "NOTHING" {
-		return nil, errorAt(n.At, "ON CONFLICT DO NOTHING is not supported yet")
-	}
 	made, err := n.Table.Factory.NewSink(n.Table.Connector, c.env)
 	if err != nil {
 		return nil, errorAt(n.At, "table '%s': %s", n.Table.Path, err)
@@ -38,19 +35,20 @@ func (c *converter) sink(n *plan.LogicalSink, in plan.Node) (plan.Node, error) {
 		out.Input = in
 		return out, nil
 	}
-	c.keyed(out, in, takes)
+	c.keyed(out, in, takes, n.OnConflict == "NOTHING")
 	return out, nil
 }
 
 // keyed gives a sink its rows by the primary key. If the query's changes are not
-// by this key, one row of each is chosen before the sink.
-func (c *converter) keyed(out *plan.Sink, in plan.Node, takes types.KindSet) {
+// by this key, or all rows but the first of a key are to be left out, one row of
+// each is chosen before the sink.
+func (c *converter) keyed(out *plan.Sink, in plan.Node, takes types.KindSet, first bool) {
 	out.Input = in
 	if takes.Has(types.UpdateBefore) {
 		return
 	}
 	have, known := distribution(in)
-	out.Materialize = !inserts(in) && !hasKey(upsertKeys(in), out.Keys)
+	out.Materialize = first || !inserts(in) && !hasSubset(orderedKeys(in), out.Keys)
 	switch {
 	case out.Materialize:
 		out.Input = exchange(in, out.Keys)

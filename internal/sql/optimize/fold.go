@@ -33,7 +33,7 @@ type folding struct {
 func (f *folding) visit(n plan.Node, ok bool) {
 	switch n := n.(type) {
 	case *plan.Sink:
-		ok = len(n.Keys) > 0 && (n.Materialize || !needsBefore(n))
+		ok = keepsLast(n)
 	case *plan.GroupAggregate:
 		if ok && !n.Traits().FinalOnly {
 			f.yes = append(f.yes, n)

@@ -66,7 +66,8 @@ func factories() []*connector.Factory {
 }
 
 // TestPlanner runs scripts and prints the physical plans of their queries and
-// INSERTs, or the error; "script file=…" takes a script from elsewhere.
+// INSERTs, or the error; "script file=…" takes a script from elsewhere, "explain"
+// prints what EXPLAIN does.
 func TestPlanner(t *testing.T) {
 	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
 		c := catalog.New(factories())
@@ -79,7 +80,11 @@ func TestPlanner(t *testing.T) {
 				}
 				src = string(text)
 			}
-			if d.Cmd != "errors" {
+			switch d.Cmd {
+			case "explain":
+				return explain(c, src)
+			case "errors":
+			default:
 				return runScript(c, src, d.Cmd == "batch")
 			}
 			var b strings.Builder
@@ -89,6 +94,20 @@ func TestPlanner(t *testing.T) {
 			return b.String()
 		})
 	})
+}
+
+func explain(c *catalog.Catalog, src string) string {
+	stmt, err := parser.ParseStatement(src)
+	if err != nil {
+		return "error: " + err.Error() + "\n"
+	}
+	e := stmt.(*parser.Explain)
+	p := &Planner{Catalog: c}
+	planned, err := p.Plan(e.Stmt)
+	if err != nil {
+		return "error: " + err.Error() + "\n"
+	}
+	return planned.Explain(len(e.Details) > 0)
 }
 
 func runScript(c *catalog.Catalog, src string, batch bool) string {

@@ -235,6 +235,37 @@ func upsertKeys(n plan.Node) [][]int {
 	return nil
 }
 
+// orderedKeys are the keys whose changes all come from one worker, in their order:
+// to a sink that takes -U for a deletion they leave the last row of each key. They
+// are more than upsertKeys: the +U of a -U may be missing, or be of another row.
+func orderedKeys(n plan.Node) [][]int {
+	if inserts(n) {
+		return uniqueKeys(n)
+	}
+	switch n := n.(type) {
+	case *plan.GroupAggregate, *plan.Normalize, *plan.Deduplicate, *plan.Scan:
+		return uniqueKeys(n)
+	case *plan.Rank:
+		// With numbers, a row is given its new one before it has lost the old one.
+		if n.Number {
+			return rankKeys(n)
+		}
+		return append(rankKeys(n), orderedKeys(n.Input)...)
+	case *plan.Calc:
+		if n.Where != nil && !rex.Deterministic(n.Where) {
+			return nil
+		}
+		return calcKeys(n, orderedKeys(n.Input))
+	case *plan.Exchange:
+		return filterKeys(orderedKeys(n.Input), func(k []int) bool { return within(n.Keys, k) })
+	case *plan.Join:
+		return joinKeys(n, orderedKeys(n.Left), orderedKeys(n.Right))
+	case *plan.SortLimit, *plan.Watermark, *plan.DropBefore:
+		return orderedKeys(n.Inputs()[0])
+	}
+	return nil
+}
+
 func filterKeys(keys [][]int, ok func([]int) bool) [][]int {
 	return slices.DeleteFunc(slices.Clone(keys), func(k []int) bool { return !ok(k) })
 }

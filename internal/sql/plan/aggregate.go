@@ -45,7 +45,13 @@ func (n *GroupAggregate) Text(style rex.Style) string {
 	if len(n.Groups) > 0 {
 		s += "groupBy=[" + columnList(n.Input, n.Groups) + "], "
 	}
-	return s + "select=" + list(callTexts(n.Input, n.Groups, n.Calls, style, suffix)) + ")"
+	s += "select=" + list(callTexts(n.Input, n.Groups, n.Calls, style, suffix))
+	// Flink has no such thing; only the execution plan, which is nearest to what
+	// runs, shows it.
+	if n.Traits().Fold && style == rex.Infix {
+		s += ", fold=[true]"
+	}
+	return s + ")"
 }
 
 // callTexts are the columns of an aggregation: groups, then calls.
