@@ -2,7 +2,6 @@ package lower
 
 import (
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/millrace/millrace/internal/engine/operator"
@@ -156,16 +155,13 @@ var joinKinds = [...]operator.JoinKind{
 }
 
 func join(n *plan.Join) (operator.Operator, error) {
-	if slices.Contains(n.NullSafe, true) {
-		return nil, fmt.Errorf("a join on IS NOT DISTINCT FROM is not supported yet")
-	}
 	residual, err := compileOne(n.Residual)
 	if err != nil {
 		return nil, err
 	}
 	return operator.NewJoin(operator.JoinSpec{
 		Kind: joinKinds[n.Kind], Left: plan.Types(n.Left), Right: plan.Types(n.Right),
-		LeftKeys: n.LeftKeys, RightKeys: n.RightKeys, Residual: residual, FinalOnly: n.Traits().FinalOnly,
+		LeftKeys: n.LeftKeys, RightKeys: n.RightKeys, NullSafe: n.NullSafe, Residual: residual, FinalOnly: n.Traits().FinalOnly,
 	}), nil
 }
 

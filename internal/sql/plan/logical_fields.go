@@ -1,0 +1,142 @@
+package plan
+
+import (
+	"slices"
+
+	"github.com/millrace/millrace/internal/sql/plan/rex"
+	"github.com/millrace/millrace/internal/types"
+)
+
+func (n *LogicalScan) Fields() []types.Field   { return n.Table.ScanFields() }
+func (n *LogicalFilter) Fields() []types.Field { return n.Input.Fields() }
+func (n *LogicalSort) Fields() []types.Field   { return n.Input.Fields() }
+func (n *LogicalUnion) Fields() []types.Field  { return unionFields(n.In) }
+func (n *LogicalValues) Fields() []types.Field { return n.Out }
+func (n *LogicalSink) Fields() []types.Field   { return n.Input.Fields() }
+
+func (n *LogicalRank) Fields() []types.Field {
+	out := slices.Clone(n.Input.Fields())
+	if n.Number {
+		out = append(out, types.Field{Name: n.NumberName, Type: types.TBigInt.Required()})
+	}
+	return out
+}
+
+func (n *LogicalProject) Fields() []types.Field { return projectFields(n.Exprs, n.Names) }
+
+func projectFields(exprs []rex.Expr, names []string) []types.Field {
+	out := make([]types.Field, len(exprs))
+	for i, e := range exprs {
+		out[i] = types.Field{Name: names[i], Type: e.Type()}
+	}
+	return out
+}
+
+func (n *LogicalWatermark) Fields() []types.Field {
+	out := slices.Clone(n.Input.Fields())
+	out[n.Column].Type.Attr = types.RowTime
+	return out
+}
+
+// Proctime says whether the window is of the processing time.
+func (n *LogicalWindow) Proctime() bool {
+	return n.Input.Fields()[n.Time].Type.Attr == types.ProcTime
+}
+
+func (n *LogicalWindow) Fields() []types.Field {
+	in := n.Input.Fields()
+	return windowFields(in, in[n.Time].Type)
+}
+
+// windowFields adds the columns of a window to those of its input.
+func windowFields(in []types.Field, time types.Type) []types.Field {
+	bound := types.TTimestamp(3).Required()
+	return append(slices.Clone(in), types.Field{Name: "window_start", Type: bound},
+		types.Field{Name: "window_end", Type: bound}, types.Field{Name: "window_time", Type: time.Required()})
+}
+
+// ByWindow says whether the groups have both bounds of a window among them.
+func (n *LogicalAggregate) ByWindow() bool {
+	w := WindowOf(n.Input)
+	return w != nil && slices.Contains(n.Groups, w.Start) && slices.Contains(n.Groups, w.End)
+}
+
+func (n *LogicalAggregate) Fields() []types.Field {
+	out := aggFields(n.Input.Fields(), n.Groups, n.Calls)
+	if !n.ByWindow() {
+		stripTime(out)
+	}
+	return out
+}
+
+// OnWindow says whether the join equates both bounds of the same window.
+func (n *LogicalJoin) OnWindow() bool {
+	l, r := WindowOf(n.Left), WindowOf(n.Right)
+	if l == nil || r == nil || l.Window != r.Window || l.Start < 0 || l.End < 0 || r.Start < 0 || r.End < 0 {
+		return false
+	}
+	k := len(n.Left.Fields())
+	return equates(n.Cond, l.Start, k+r.Start) && equates(n.Cond, l.End, k+r.End)
+}
+
+// equates says whether the condition has a = b among its conjuncts.
+func equates(cond rex.Expr, a, b int) bool {
+	for _, c := range rex.Conjuncts(cond) {
+		call, ok := c.(*rex.Call)
+		if ok && call.Name == "=" && (isColumn(call.Items[0], a) && isColumn(call.Items[1], b) || isColumn(call.Items[0], b) && isColumn(call.Items[1], a)) {
+			return true
+		}
+	}
+	return false
+}
+
+func isColumn(e rex.Expr, i int) bool {
+	c, ok := e.(*rex.Column)
+	return ok && c.Index == i
+}
+
+// Fields: a row of a join may come long after the watermark has passed its event
+// time, unless window is joined with window; so the time attributes are lost.
+func (n *LogicalJoin) Fields() []types.Field {
+	out := slices.Clone(joinFields(n.Left.Fields(), n.Right.Fields(), n.Kind))
+	if n.Kind != Inner || !n.OnWindow() {
+		stripTime(out)
+	}
+	return out
+}
+
+// joinFields are the columns of a join; what an outer join fills up is nullable.
+func joinFields(left, right []types.Field, kind JoinKind) []types.Field {
+	if kind == Semi || kind == Anti {
+		return left
+	}
+	out := append(slices.Clone(left), right...)
+	for i := range out {
+		if i < len(left) && (kind == Right || kind == Full) || i >= len(left) && (kind == Left || kind == Full) {
+			out[i].Type.NotNull = false
+		}
+	}
+	for i, n := range Unique(names(out)) {
+		out[i].Name = n
+	}
+	return out
+}
+
+func unionFields(in []Node) []types.Field {
+	out := slices.Clone(in[0].Fields())
+	for _, n := range in[1:] {
+		for i, f := range n.Fields() {
+			out[i].Type.NotNull = out[i].Type.NotNull && f.Type.NotNull
+			if f.Type.Attr != out[i].Type.Attr {
+				out[i].Type.Attr = types.NoTime
+			}
+		}
+	}
+	return out
+}
+
+func stripTime(fields []types.Field) {
+	for i := range fields {
+		fields[i].Type.Attr = types.NoTime
+	}
+}
