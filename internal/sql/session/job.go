@@ -60,6 +60,7 @@ func (s *Session) lower(st *plan.Statement, collect connector.Sink) (*engine.Gra
 		Location:    location,
 		NullRowTime: nullRowTimes[s.value("table.exec.source.rowtime-null-handling")],
 		IdleTimeout: s.duration("table.exec.source.idle-timeout"),
+		DropNulls:   s.value("table.exec.sink.not-null-enforcer") == "DROP",
 		Collect:     collect,
 	})
 }

@@ -48,7 +48,7 @@ var settingsList = []setting{
 	{"table.exec.mini-batch.enabled", "false", "", checkBool, false},
 	{"table.exec.mini-batch.allow-latency", "0 ms", "", checkDuration, false},
 	{"table.exec.mini-batch.size", "-1", "", checkInt, false},
-	{"table.exec.sink.not-null-enforcer", "ERROR", "", checkEnum("ERROR", "DROP"), false},
+	{"table.exec.sink.not-null-enforcer", "ERROR", "A NULL for a NOT NULL column of a sink fails the job, or drops the row.", checkEnum("ERROR", "DROP"), true},
 	{"table.exec.sink.upsert-materialize", "AUTO", "", checkEnum("NONE", "AUTO", "FORCE"), false},
 	{"table.optimizer.agg-phase-strategy", "AUTO", "", checkEnum("AUTO", "ONE_PHASE", "TWO_PHASE"), false},
 	{"table.optimizer.distinct-agg.split.enabled", "false", "", checkBool, false},
