@@ -64,7 +64,7 @@ func (n *Node) Submit(ctx context.Context, s session.Submission) (session.Job, e
 // RunLocal runs a job that nothing remembers.
 func (n *Node) RunLocal(ctx context.Context, spec engine.JobSpec) session.Job {
 	spec.ID = newJobID()
-	j := n.newJob(ctx, jobEntry{ID: spec.ID, Name: spec.Name, Submitted: n.now()})
+	j := n.newJob(jobEntry{ID: spec.ID, Name: spec.Name, Submitted: n.now()})
 	j.run(ctx, spec)
 	return j
 }
@@ -74,7 +74,7 @@ func (n *Node) startDurable(e jobEntry, g *engine.Graph, c engine.Config) (*job,
 	if err != nil {
 		return nil, err
 	}
-	j := n.newJob(n.ctx, e)
+	j := n.newJob(e)
 	j.durable = true
 	n.mu.Lock()
 	n.mu.jobs = append(n.mu.jobs, j)
@@ -84,7 +84,7 @@ func (n *Node) startDurable(e jobEntry, g *engine.Graph, c engine.Config) (*job,
 	return j, nil
 }
 
-func (n *Node) newJob(_ context.Context, e jobEntry) *job {
+func (n *Node) newJob(e jobEntry) *job {
 	return &job{node: n, entry: e, done: make(chan struct{})}
 }
 
@@ -244,7 +244,7 @@ func (n *Node) resumeJob(e jobEntry) error {
 }
 
 func (n *Node) rememberEnded(e jobEntry, err error) {
-	j := n.newJob(n.ctx, e)
+	j := n.newJob(e)
 	j.durable = true
 	j.mu.err = err
 	if err == nil && e.Error != "" {

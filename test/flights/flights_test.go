@@ -3,7 +3,6 @@
 package flights
 
 import (
-	"compress/gzip"
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
@@ -34,19 +33,7 @@ func example(name string) string {
 // and how many flights were cancelled.
 func readFlights(t *testing.T) (out []departure, cancelled int) {
 	t.Helper()
-	f, err := os.Open(example("flights-2013-01.csv.gz"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	rows, err := csv.NewReader(z).ReadAll()
-	if err != nil {
-		t.Fatal(err)
-	}
+	rows := harness.Flights(t)
 	column := map[string]int{}
 	for i, name := range rows[0] {
 		column[name] = i

@@ -5,7 +5,9 @@ package harness
 import (
 	"bufio"
 	"bytes"
+	"compress/gzip"
 	"context"
+	"encoding/csv"
 	"fmt"
 	"os"
 	"os/exec"
@@ -211,6 +213,25 @@ func Records(t testing.TB, addr, topic string) []*kgo.Record {
 		})
 	}
 	return records
+}
+
+// Flights reads the example's flights with encoding/csv, the header first.
+func Flights(t testing.TB) [][]string {
+	t.Helper()
+	f, err := os.Open(filepath.Join(Root(), "examples", "flights", "flights-2013-01.csv.gz"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	z, err := gzip.NewReader(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows, err := csv.NewReader(z).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rows
 }
 
 // endOffsets reads the table that `topic describe` prints.

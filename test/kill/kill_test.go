@@ -3,9 +3,7 @@
 package kill
 
 import (
-	"compress/gzip"
 	"encoding/csv"
-	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -145,7 +143,7 @@ func longScript(t *testing.T, dir string) string {
 		t.Fatal(err)
 	}
 	write(t, filepath.Join(dir, "airlines.csv"), airlines)
-	repeatFlights(t, filepath.Join(example, "flights-2013-01.csv.gz"), filepath.Join(dir, "flights.csv"))
+	repeatFlights(t, filepath.Join(dir, "flights.csv"))
 	script := filepath.Join(dir, "delays.sql")
 	// Commits follow each other closely, so that kills hit them.
 	text := "SET 'execution.checkpointing.interval' = '20 ms';\n" + strings.ReplaceAll(string(src), "flights-2013-01.csv.gz", "flights.csv")
@@ -160,21 +158,9 @@ func write(t *testing.T, path string, b []byte) {
 	}
 }
 
-func repeatFlights(t *testing.T, from, to string) {
+func repeatFlights(t *testing.T, to string) {
 	t.Helper()
-	f, err := os.Open(from)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	rows, err := csv.NewReader(z).ReadAll()
-	if err != nil {
-		t.Fatal(err)
-	}
+	rows := harness.Flights(t)
 	var b strings.Builder
 	w := csv.NewWriter(&b)
 	w.Write(rows[0])
@@ -192,7 +178,7 @@ func repeatFlights(t *testing.T, from, to string) {
 	}
 	w.Flush()
 	write(t, to, []byte(b.String()))
-	if fmt.Sprint(w.Error()) != "<nil>" {
-		t.Fatal(w.Error())
+	if err := w.Error(); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -18,11 +18,6 @@ type Options struct {
 	Batch bool
 	// Location is table.local-time-zone; nil means UTC.
 	Location *time.Location
-	// NullRowTime is table.exec.source.rowtime-null-handling, IdleTimeout is
-	// table.exec.source.idle-timeout. Plans do not depend on them: they stand here
-	// for those who execute one.
-	NullRowTime string
-	IdleTimeout time.Duration
 	// Env is what sources and sinks are made with.
 	Env connector.Env
 }

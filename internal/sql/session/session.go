@@ -5,7 +5,6 @@ package session
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -196,8 +195,6 @@ func (s *Session) Execute(ctx context.Context, text string) (*Result, error) {
 	}
 	return s.Run(ctx, stmt)
 }
-
-var errNotHere = errors.New("not supported")
 
 func unsupported(at parser.Node, what string) error {
 	return &parser.Error{Pos: at.Pos(), Msg: fmt.Sprintf("%s is not supported", what)}
