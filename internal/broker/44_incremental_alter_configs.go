@@ -39,9 +39,21 @@ func (c *call) alterResource(kind kmsg.ConfigResourceType, name string, validate
 		if err := c.checkBrokerResource(name); err != nil {
 			return err
 		}
-		return c.meta.SetBrokerConfigs(validate, edit)
+		return c.meta.SetBrokerConfigs(name == "", validate, edit)
+	case kmsg.ConfigResourceTypeGroupConfig, kmsg.ConfigResourceTypeClientMetrics:
+		return c.meta.SetResourceConfigs(metadata.Resource{Kind: kind, Name: name}, validate, edit)
+	case kmsg.ConfigResourceTypeBrokerLogger:
+		return c.checkLoggers(name, edit)
 	}
 	return detailed(kerr.InvalidRequest, "Unsupported resource type %d", kind)
+}
+
+// checkLoggers refuses to change what is logged: there is one level.
+func (c *call) checkLoggers(name string, edit func(map[string]string) error) error {
+	if err := c.checkBrokerResource(name); err != nil {
+		return err
+	}
+	return detailed(kerr.InvalidRequest, "The level of loggers cannot be changed in millrace.")
 }
 
 func (c *call) editConfigs(rr *kmsg.IncrementalAlterConfigsRequestResource, configs map[string]string) error {
@@ -51,7 +63,7 @@ func (c *call) editConfigs(rr *kmsg.IncrementalAlterConfigsRequestResource, conf
 			return detailed(kerr.InvalidRequest, "Error due to duplicate config keys: %s", change.Name)
 		}
 		seen[change.Name] = true
-		if err := c.editConfig(rr.ResourceType, configs, change); err != nil {
+		if err := c.editConfig(rr, configs, change); err != nil {
 			return err
 		}
 	}
@@ -59,12 +71,8 @@ func (c *call) editConfigs(rr *kmsg.IncrementalAlterConfigsRequestResource, conf
 }
 
 // editConfig does one change. Appending and subtracting start from the default, where the config is not set.
-func (c *call) editConfig(kind kmsg.ConfigResourceType, configs map[string]string, change kmsg.IncrementalAlterConfigsRequestResourceConfig) error {
-	spec, now := c.currentConfig(kind, configs, change.Name)
-	if spec == nil {
-		configs[change.Name] = "" // the name is refused with the rest
-		return nil
-	}
+func (c *call) editConfig(rr *kmsg.IncrementalAlterConfigsRequestResource, configs map[string]string, change kmsg.IncrementalAlterConfigsRequestResourceConfig) error {
+	spec := configSpec(rr.ResourceType, change.Name)
 	if change.Op == kmsg.IncrementalAlterConfigOpDelete {
 		delete(configs, change.Name)
 		return nil
@@ -72,12 +80,16 @@ func (c *call) editConfig(kind kmsg.ConfigResourceType, configs map[string]strin
 	if change.Value == nil {
 		return detailed(kerr.InvalidRequest, "Null value not supported for : %s", change.Name)
 	}
-	if change.Op == kmsg.IncrementalAlterConfigOpSet {
-		configs[change.Name] = *change.Value
+	if spec == nil || change.Op == kmsg.IncrementalAlterConfigOpSet {
+		configs[change.Name] = *change.Value // an unknown name is refused with the rest
 		return nil
 	}
 	if spec.Type != kmsg.ConfigTypeList {
-		return detailed(kerr.InvalidConfig, "Config value append is not allowed for config key: %s", change.Name)
+		return detailed(kerr.InvalidConfig, "Can't %s to key %s because its type is not LIST.", change.Op, change.Name)
+	}
+	now, ok := configs[change.Name]
+	if !ok {
+		now = c.inheritedConfig(rr, spec)
 	}
 	list := strings.FieldsFunc(now, isComma)
 	for _, v := range strings.FieldsFunc(*change.Value, isComma) {
@@ -95,17 +107,37 @@ func (c *call) editConfig(kind kmsg.ConfigResourceType, configs map[string]strin
 
 func isComma(r rune) bool { return r == ',' || r == ' ' }
 
-// currentConfig is a config's spec, nil if there is none of the name, and its value in what is being edited.
-func (c *call) currentConfig(kind kmsg.ConfigResourceType, configs map[string]string, name string) (*metadata.ConfigSpec, string) {
-	spec := metadata.TopicConfigSpec(name)
-	if kind == kmsg.ConfigResourceTypeBroker {
-		spec = metadata.BrokerConfigSpec(name)
+// configSpec finds a config of a kind of resource; nil if there is none of the name.
+func configSpec(kind kmsg.ConfigResourceType, name string) *metadata.ConfigSpec {
+	for _, spec := range configSpecs(kind) {
+		if spec.Name == name {
+			return spec
+		}
 	}
-	if spec == nil {
-		return nil, ""
+	return nil
+}
+
+func configSpecs(kind kmsg.ConfigResourceType) []*metadata.ConfigSpec {
+	switch kind {
+	case kmsg.ConfigResourceTypeTopic:
+		return metadata.TopicConfigSpecs()
+	case kmsg.ConfigResourceTypeBroker:
+		return metadata.BrokerConfigSpecs()
+	case kmsg.ConfigResourceTypeGroupConfig:
+		return metadata.GroupConfigSpecs()
+	case kmsg.ConfigResourceTypeClientMetrics:
+		return metadata.ClientMetricsConfigSpecs()
 	}
-	if value, ok := configs[name]; ok {
-		return spec, value
+	return nil
+}
+
+// inheritedConfig is the value of a config that is not set on the resource itself.
+func (c *call) inheritedConfig(rr *kmsg.IncrementalAlterConfigsRequestResource, spec *metadata.ConfigSpec) string {
+	switch rr.ResourceType {
+	case kmsg.ConfigResourceTypeTopic:
+		return c.meta.TopicConfig(&metadata.Topic{}, spec).Value
+	case kmsg.ConfigResourceTypeBroker:
+		return spec.Default
 	}
-	return spec, spec.Default
+	return c.meta.ResourceConfig(metadata.Resource{Kind: rr.ResourceType}, spec).Value
 }

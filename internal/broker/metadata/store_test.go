@@ -94,8 +94,8 @@ func TestRestart(t *testing.T) {
 		return func(m map[string]string) error { m[name] = value; return nil }
 	}
 	steps := []error{
-		s.Delete("b"), s.Grow("a", 4, false), s.SetConfigs("c", false, set("segment.bytes", "2048")),
-		s.SetBrokerConfigs(false, set("log.retention.ms", "7")), s.Grow("c", 9, true), s.SetConfigs("c", true, set("segment.ms", "9")),
+		s.Delete("b"), s.Grow("a", 4, false), s.SetConfigs("c", false, set("segment.bytes", "2097152")),
+		s.SetBrokerConfigs(false, false, set("log.retention.ms", "7")), s.Grow("c", 9, true), s.SetConfigs("c", true, set("segment.ms", "9")),
 	}
 	if err := errors.Join(steps...); err != nil {
 		t.Fatal(err)
