@@ -48,13 +48,13 @@ func (c *call) resourceConfigs(rr *kmsg.DescribeConfigsRequestResource) (values 
 			if err := metadata.CheckName(rr.ResourceName); err != nil {
 				return nil, err
 			}
-			return nil, kerr.UnknownTopicOrPartition
+			return nil, detailed(kerr.UnknownTopicOrPartition, "")
 		}
 		for _, spec := range metadata.TopicConfigSpecs() {
 			values = append(values, c.meta.TopicConfig(t, spec))
 		}
 	case kmsg.ConfigResourceTypeBroker:
-		if err := c.checkBrokerResource(rr.ResourceName); err != nil {
+		if err := c.checkBrokerResource(rr.ResourceName, "Broker", " or empty string"); err != nil {
 			return nil, err
 		}
 		for _, spec := range metadata.BrokerConfigSpecs() {
@@ -64,6 +64,7 @@ func (c *call) resourceConfigs(rr *kmsg.DescribeConfigsRequestResource) (values 
 				values = append(values, v)
 			}
 		}
+		values = append(values, c.meta.ForeignConfigs(rr.ResourceName == "")...)
 	case kmsg.ConfigResourceTypeClientMetrics, kmsg.ConfigResourceTypeGroupConfig:
 		if rr.ResourceName == "" {
 			return nil, detailed(kerr.InvalidRequest, "%s name must not be empty", resourceKindName(rr.ResourceType))
@@ -72,7 +73,7 @@ func (c *call) resourceConfigs(rr *kmsg.DescribeConfigsRequestResource) (values 
 			values = append(values, c.meta.ResourceConfig(metadata.Resource{Kind: rr.ResourceType, Name: rr.ResourceName}, spec))
 		}
 	case kmsg.ConfigResourceTypeBrokerLogger:
-		return nil, c.checkBrokerResource(rr.ResourceName)
+		return nil, c.checkBrokerResource(rr.ResourceName, "Broker", "")
 	default:
 		return nil, detailed(kerr.InvalidRequest, "Unsupported resource type %d", rr.ResourceType)
 	}
@@ -114,12 +115,16 @@ func (c *call) brokerConfig(spec *metadata.ConfigSpec) metadata.ConfigValue {
 	return v
 }
 
-// checkBrokerResource accepts this node's id, and the empty name, which stands for the defaults of all nodes.
-func (c *call) checkBrokerResource(name string) error {
-	if name == "" || name == strconv.Itoa(int(c.meta.Identity().NodeID)) {
+// checkBrokerResource accepts this node's id, and the empty name, which stands for the defaults of all nodes. Kafka words it in two ways.
+func (c *call) checkBrokerResource(name, node, orEmpty string) error {
+	id := strconv.Itoa(int(c.meta.Identity().NodeID))
+	if name == "" || name == id {
 		return nil
 	}
-	return detailed(kerr.InvalidRequest, "Unexpected broker id, expected %d or empty, but received %s", c.meta.Identity().NodeID, name)
+	if _, err := strconv.ParseInt(name, 10, 32); err != nil {
+		return detailed(kerr.InvalidRequest, "%s id must be an integer, but it is: %s", node, name)
+	}
+	return detailed(kerr.InvalidRequest, "Unexpected broker id, expected %s%s, but received %s", id, orEmpty, name)
 }
 
 func describeConfig(v metadata.ConfigValue, kind kmsg.ConfigResourceType, req *kmsg.DescribeConfigsRequest) kmsg.DescribeConfigsResponseResourceConfig {

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -34,9 +35,12 @@ func handleIncrementalAlterConfigs(c *call, req *kmsg.IncrementalAlterConfigsReq
 func (c *call) alterResource(kind kmsg.ConfigResourceType, name string, validate bool, edit func(map[string]string) error) error {
 	switch kind {
 	case kmsg.ConfigResourceTypeTopic:
+		if name == "" {
+			return detailed(kerr.InvalidRequest, "Default topic resources are not allowed.")
+		}
 		return c.meta.SetConfigs(name, validate, edit)
 	case kmsg.ConfigResourceTypeBroker:
-		if err := c.checkBrokerResource(name); err != nil {
+		if err := c.checkBrokerResource(name, "Node", ""); err != nil {
 			return err
 		}
 		return c.meta.SetBrokerConfigs(name == "", validate, edit)
@@ -48,19 +52,32 @@ func (c *call) alterResource(kind kmsg.ConfigResourceType, name string, validate
 	return detailed(kerr.InvalidRequest, "Unsupported resource type %d", kind)
 }
 
-// checkLoggers refuses to change what is logged: there is one level.
+var logLevels = []string{"DEBUG", "ERROR", "FATAL", "INFO", "TRACE", "WARN"}
+
+// checkLoggers refuses to change what is logged: there are no loggers here.
 func (c *call) checkLoggers(name string, edit func(map[string]string) error) error {
-	if err := c.checkBrokerResource(name); err != nil {
+	if node := strconv.Itoa(int(c.meta.Identity().NodeID)); name != node {
+		return detailed(kerr.InvalidRequest, "Unexpected node id. Expected %s, but received %s", node, name)
+	}
+	levels := map[string]string{}
+	if err := edit(levels); err != nil {
 		return err
 	}
-	return detailed(kerr.InvalidRequest, "The level of loggers cannot be changed in millrace.")
+	for logger, level := range levels {
+		if !slices.Contains(logLevels, level) {
+			return detailed(kerr.InvalidConfig, "Cannot set the log level of %s to %s as it is not a supported log level. Valid log levels are %s",
+				logger, level, strings.Join(logLevels, ", "))
+		}
+		return detailed(kerr.InvalidConfig, "Logger %s does not exist!", logger)
+	}
+	return nil
 }
 
 func (c *call) editConfigs(rr *kmsg.IncrementalAlterConfigsRequestResource, configs map[string]string) error {
 	seen := map[string]bool{}
 	for _, change := range rr.Configs {
 		if seen[change.Name] {
-			return detailed(kerr.InvalidRequest, "Error due to duplicate config keys: %s", change.Name)
+			return detailed(kerr.InvalidRequest, "Error due to duplicate config keys")
 		}
 		seen[change.Name] = true
 		if err := c.editConfig(rr, configs, change); err != nil {
@@ -84,7 +101,7 @@ func (c *call) editConfig(rr *kmsg.IncrementalAlterConfigsRequestResource, confi
 		configs[change.Name] = *change.Value // an unknown name is refused with the rest
 		return nil
 	}
-	if spec.Type != kmsg.ConfigTypeList {
+	if spec.Type != kmsg.ConfigTypeList || rr.ResourceType == kmsg.ConfigResourceTypeClientMetrics { // Kafka does not know the types of these
 		return detailed(kerr.InvalidConfig, "Can't %s to key %s because its type is not LIST.", change.Op, change.Name)
 	}
 	now, ok := configs[change.Name]

@@ -91,7 +91,7 @@ func overlay(known []ConfigSpec, acting configTable) configTable {
 		if a == nil {
 			continue
 		}
-		c.Acts, c.Note, c.Hidden = true, a.Note, a.Hidden
+		c.Acts, c.Note, c.Hidden = !a.Inert, a.Note, a.Hidden
 		if a.Default != "" {
 			c.Default, c.Null = a.Default, false
 		}

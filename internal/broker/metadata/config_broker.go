@@ -21,7 +21,16 @@ var brokerConfigs = newConfigTable(append(topicDefaults(), []ConfigSpec{
 	{Name: "socket.request.max.bytes", Default: "104857600"},
 	{Name: "transaction.max.timeout.ms", Default: "900000"},
 	{Name: "transaction.state.log.num.partitions", Default: "50"},
+
+	{Name: "offsets.topic.replication.factor", Default: "1", Inert: true, Note: oneNode},
+	{Name: "process.roles", Default: "broker,controller", Inert: true, Note: oneNode},
+	{Name: "share.coordinator.state.topic.min.isr", Default: "1", Inert: true, Note: oneNode},
+	{Name: "share.coordinator.state.topic.replication.factor", Default: "1", Inert: true, Note: oneNode},
+	{Name: "transaction.state.log.min.isr", Default: "1", Inert: true, Note: oneNode},
+	{Name: "transaction.state.log.replication.factor", Default: "1", Inert: true, Note: oneNode},
 }...))
+
+const oneNode = "There is one node."
 
 // topicDefaults are the broker's configs that hold the defaults of the topics'. Those that can be set in other units as well have none.
 func topicDefaults() []ConfigSpec {

@@ -15,9 +15,6 @@ import (
 // Check says what is wrong with a value, in Kafka's words.
 func (c *ConfigSpec) Check(value string) error {
 	if err := c.check(value); err != nil {
-		if whole, ok := err.(wholeText); ok {
-			return errf(kerr.InvalidConfig, "%s", string(whole))
-		}
 		if one, ok := err.(elementText); ok {
 			return errf(kerr.InvalidConfig, "Invalid value %s for configuration %s: %s", one.element, c.Name, one.text)
 		}
@@ -25,11 +22,6 @@ func (c *ConfigSpec) Check(value string) error {
 	}
 	return nil
 }
-
-// wholeText is an error whose text is not about the value alone.
-type wholeText string
-
-func (w wholeText) Error() string { return string(w) }
 
 // elementText is an error of one element of a list.
 type elementText struct{ element, text string }
@@ -83,11 +75,11 @@ func (c *ConfigSpec) checkNumber(value string, bits int, name string) error {
 			validator = fmt.Sprintf("[%d,...,%d]", c.min, c.max)
 		}
 	}
-	if one, other, ok := strings.Cut(validator, " or "); ok { // compression.gzip.level
-		if strconv.FormatInt(n, 10) == other {
-			return nil
+	if validator == gzipLevels {
+		if n != -1 && (n < 1 || n > 9) {
+			return fmt.Errorf("Value must be between 1 and 9 or equal to -1")
 		}
-		validator = one
+		return nil
 	}
 	return checkRange(validator, func(bound string) int {
 		b, _ := strconv.ParseInt(bound, 10, 64)
@@ -122,7 +114,9 @@ func checkRange(validator string, compare func(bound string) int) error {
 	return nil
 }
 
+// What Kafka prints of its validators that are no range and no list of values.
 const (
+	gzipLevels      = "[1,...,9] or -1"
 	caseInsensitive = "(case insensitive) "
 	throttled       = "[partitionId]:[brokerId],[partitionId]:[brokerId],..."
 	byDuration      = "by_duration:PnDTnHnMn.nS"
@@ -156,9 +150,13 @@ func (c *ConfigSpec) checkString(value string) error {
 		switch {
 		case v == value, fold && strings.EqualFold(v, value):
 			return nil
-		case v == byDuration && strings.HasPrefix(value, "by_duration:"):
-			return checkDuration(strings.TrimPrefix(value, "by_duration:"))
+		case v == byDuration && isDuration(strings.TrimPrefix(value, "by_duration:")):
+			return nil
 		}
+	}
+	if slices.Contains(values, byDuration) {
+		return fmt.Errorf("Invalid value `%s` for configuration %s. The value must be either 'earliest', 'latest' or of the format "+
+			"'by_duration:<PnDTnHnMn.nS>'.", value, c.Name)
 	}
 	if fold {
 		return fmt.Errorf("String must be one of (case insensitive): %s", strings.Join(values, ", "))
@@ -169,21 +167,13 @@ func (c *ConfigSpec) checkString(value string) error {
 func (c *ConfigSpec) checkList(list []string) error {
 	switch {
 	case c.Validator == throttled:
-		return checkThrottled(list)
+		return checkThrottled(c.Name, list)
 	case c.Validator == "non-empty list":
 		return nil
 	}
 	values, _ := c.allowed()
 	if values == nil {
 		return nil
-	}
-	if len(list) == 0 {
-		return wholeText(fmt.Sprintf("Configuration '%s' must not be empty. Valid values include: [%s]", c.Name, strings.Join(values, ", ")))
-	}
-	for i, v := range list {
-		if slices.Contains(list[:i], v) {
-			return wholeText(fmt.Sprintf("Configuration '%s' values must not be duplicated.", c.Name))
-		}
 	}
 	for _, v := range list {
 		if !slices.Contains(values, v) {
@@ -194,7 +184,7 @@ func (c *ConfigSpec) checkList(list []string) error {
 }
 
 // checkThrottled takes a list of partition:broker, or the one word for all of them.
-func checkThrottled(list []string) error {
+func checkThrottled(name string, list []string) error {
 	if len(list) == 1 && list[0] == "*" {
 		return nil
 	}
@@ -203,7 +193,7 @@ func checkThrottled(list []string) error {
 		_, err := strconv.ParseUint(partition, 10, 31)
 		_, err2 := strconv.ParseUint(broker, 10, 31)
 		if !ok || err != nil || err2 != nil {
-			return fmt.Errorf("must be the literal '*' or a list of replicas in the following format: %s", throttled)
+			return elementText{"[" + strings.Join(list, ", ") + "]", name + " must be the literal '*' or a list of replicas in the following format: " + throttled}
 		}
 	}
 	return nil
@@ -226,9 +216,6 @@ var isoDuration = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`(?i)^P(?:\d+D)?(?:T(?:\d+H)?(?:\d+M)?(?:\d+(?:\.\d{1,9})?S)?)?$`)
 })
 
-func checkDuration(text string) error {
-	if !isoDuration().MatchString(text) || strings.HasSuffix(strings.ToUpper(text), "T") || len(text) < 3 {
-		return fmt.Errorf("Invalid duration %s, expected one such as P1DT2H30M", text)
-	}
-	return nil
+func isDuration(text string) bool {
+	return isoDuration().MatchString(text) && !strings.HasSuffix(strings.ToUpper(text), "T") && len(text) >= 3
 }

@@ -2,6 +2,7 @@ package metadata
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -35,6 +36,8 @@ type ConfigSpec struct {
 	Dynamic bool
 	// Acts says whether setting the name changes anything.
 	Acts bool
+	// Inert marks an entry that gives a name of Kafka's another default, and does not make it act.
+	Inert bool
 	// Hidden names are taken and not listed, as Kafka's internal ones.
 	Hidden bool
 	// Validator is what Kafka prints of the values that it takes.
@@ -51,10 +54,13 @@ type Scope string
 const (
 	PerBroker   Scope = "per-broker"
 	ClusterWide Scope = "cluster-wide" // or per broker
+	PerListener Scope = "per-listener" // under listener.name.NAME.…
 )
 
-// Sensitive says whether a value is never shown.
-func (c *ConfigSpec) Sensitive() bool { return c.Type == kmsg.ConfigTypePassword }
+// Sensitive says whether a value is never shown: a password's, or one of a kind that is not known.
+func (c *ConfigSpec) Sensitive() bool {
+	return c.Type == kmsg.ConfigTypePassword || c.Type == kmsg.ConfigTypeUnknown
+}
 
 // Documentation is Kafka's text with what is different here.
 func (c *ConfigSpec) Documentation() string {
@@ -103,20 +109,35 @@ func BrokerConfigSpec(name string) *ConfigSpec { return allConfigs().broker.byNa
 
 // CheckTopicConfigs says what is wrong with the configs of a topic: an unknown name, or a value.
 func CheckTopicConfigs(configs map[string]string) error {
-	return allConfigs().topic.check("Unknown topic config name: %s%s", configs)
+	table := allConfigs().topic
+	if err := table.check(kerr.InvalidConfig, "Unknown topic config name: %s", configs); err != nil {
+		return err
+	}
+	least, most := configs["min.compaction.lag.ms"], configs["max.compaction.lag.ms"]
+	if least != "" && most != "" && number(least) > number(most) {
+		return errf(kerr.InvalidConfig, "conflict topic config setting min.compaction.lag.ms (%s) > max.compaction.lag.ms (%s)", least, most)
+	}
+	if strings.EqualFold(configs["remote.storage.enable"], "true") {
+		return errf(kerr.InvalidConfig, "Tiered Storage functionality is disabled in the broker. Topic cannot be configured with remote log storage.")
+	}
+	return nil
 }
 
-// check says what is wrong with configs, of the first in the order of names.
-func (t configTable) check(unknown string, configs map[string]string) error {
-	names := make([]string, 0, len(configs))
-	for name := range configs {
-		names = append(names, name)
+// UnknownTopicConfig says that there is no topic config of a name, and which was probably meant; nil if there is one.
+func UnknownTopicConfig(name string) error {
+	table := allConfigs().topic
+	if table.byName[name] != nil {
+		return nil
 	}
-	slices.Sort(names)
-	for _, name := range names {
+	return fmt.Errorf("unknown topic config %s%s", name, table.hint(name))
+}
+
+// check says what is wrong with configs, of the first in the order of names. The text for an unknown name has its place in it.
+func (t configTable) check(code *kerr.Error, unknown string, configs map[string]string) error {
+	for _, name := range slices.Sorted(maps.Keys(configs)) {
 		spec := t.byName[name]
 		if spec == nil {
-			return errf(kerr.InvalidConfig, unknown, name, t.hint(name))
+			return errf(code, unknown, name)
 		}
 		if err := spec.Check(configs[name]); err != nil {
 			return err

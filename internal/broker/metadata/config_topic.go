@@ -17,7 +17,7 @@ var topicConfigs = newConfigTable([]ConfigSpec{
 	{Name: "flush.ms", Default: forever, Synonym: "log.flush.interval.ms", Note: "Unset, every append is on disk before it is acknowledged. " +
 		"Set, the topic is written through the page cache, and synced in this interval."},
 	{Name: "index.interval.bytes", Default: "4096", Synonym: "log.index.interval.bytes"},
-	{Name: internalSegmentBytes, Hidden: true, Null: true, Type: kmsg.ConfigTypeInt, min: 1024,
+	{Name: internalSegmentBytes, Hidden: true, Null: true, Type: kmsg.ConfigTypeInt, min: 14,
 		Doc: "The maximum size of a single log file. This should be used for testing only."},
 	{Name: "max.message.bytes", Default: "1048588", Synonym: "message.max.bytes"},
 	{Name: "message.timestamp.after.max.ms", Default: "3600000", Synonym: "log.message.timestamp.after.max.ms"},

@@ -128,7 +128,9 @@ func (b brokerValues) lookup(spec *ConfigSpec) ConfigValue {
 // layered resolves a config of a topic or a group: set on it, over the broker's config that holds the default.
 func (b brokerValues) layered(spec *ConfigSpec, set map[string]string, source kmsg.ConfigSource) ConfigValue {
 	v := ConfigValue{Spec: spec, Value: spec.Default, Null: spec.Null, Source: kmsg.ConfigSourceDefaultConfig}
-	if spec.Synonym != "" {
+	if spec.Synonym == "" && source == kmsg.ConfigSourceGroupConfig {
+		v.Synonyms = append(v.Synonyms, ConfigSynonym{spec.Name, spec.Default, v.Source})
+	} else if spec.Synonym != "" {
 		v.Synonyms = b.synonyms(spec.Synonym)
 		if value, ok := b.effective(spec.Synonym); ok {
 			v.Value, v.Null = value, false
@@ -164,7 +166,7 @@ func (b brokerValues) logConfig(t *Topic) commitlog.Config {
 	c := commitlog.DefaultConfig()
 	c.SegmentBytes = number(value("segment.bytes"))
 	if small := value(internalSegmentBytes); small != "" {
-		c.SegmentBytes = number(small)
+		c.SegmentBytes = max(number(small), wire.HeaderSize)
 	}
 	c.SegmentAge = max(ms("segment.ms"), time.Millisecond)
 	c.IndexIntervalBytes = int(number(value("index.interval.bytes")))

@@ -137,7 +137,7 @@ func (s *state) alterQuota(c QuotaChange) (record, error) {
 	case !e.User.Given && !e.ClientID.Given && !e.IP.Given:
 		return nil, errf(kerr.InvalidRequest, "Invalid empty client quota entity")
 	case e.IP.Given && (e.User.Given || e.ClientID.Given):
-		return nil, errf(kerr.InvalidRequest, "Invalid quota entity combination, IP entity should not be combined with User or ClientId")
+		return nil, errf(kerr.InvalidRequest, "Invalid quota entity combination, IP entity shouldnot be combined with User or ClientId")
 	}
 	if e.IP.Name != "" {
 		if _, err := netip.ParseAddr(e.IP.Name); err != nil {
@@ -150,27 +150,26 @@ func (s *state) alterQuota(c QuotaChange) (record, error) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Limits)) {
 		value := c.Limits[name]
-		if err := checkLimit(e, name, value); err != nil {
+		if value == nil {
+			delete(limits, name) // whatever it is
+			continue
+		}
+		if err := checkLimit(e, name, *value); err != nil {
 			return nil, err
 		}
-		if value == nil {
-			delete(limits, name)
-		} else {
-			limits[name] = *value
-		}
+		limits[name] = *value
 	}
 	return quotaRecordOf(e, limits), nil
 }
 
-func checkLimit(e QuotaEntity, name string, value *float64) error {
+func checkLimit(e QuotaEntity, name string, value float64) error {
 	whole, ok := limitsOf(e)[name]
 	switch {
 	case !ok:
 		return errf(kerr.InvalidRequest, "Invalid configuration key %s", name)
-	case value == nil:
-	case math.IsNaN(*value) || *value <= 0:
+	case math.IsNaN(value) || value <= 0:
 		return errf(kerr.InvalidRequest, "Quota %s must be greater than 0", name)
-	case whole && *value != math.Trunc(*value):
+	case whole && value != math.Trunc(value):
 		return errf(kerr.InvalidRequest, "%s cannot be a fractional value.", name)
 	}
 	return nil

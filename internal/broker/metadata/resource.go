@@ -2,8 +2,11 @@ package metadata
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -36,30 +39,43 @@ func (s *state) resourceRecords() (rs []record) {
 	return rs
 }
 
-// configureBroker decides on the configs of this node, or of all.
+// configureBroker decides on the configs of this node, or of all. A name that nobody knows is taken, as Kafka takes it for a plugin's.
 func (s *state) configureBroker(all bool, configs map[string]string) (record, error) {
-	var fixed, own []string
+	var fixed, own, listener []string
 	table := allConfigs().broker
+	known := map[string]string{}
 	for _, name := range slices.Sorted(maps.Keys(configs)) {
 		spec := table.byName[name]
-		switch {
-		case spec == nil:
-			return nil, errf(kerr.InvalidConfig, "Unknown broker config name: %s%s", name, table.hint(name))
-		case spec.Scope == "":
+		if spec == nil {
+			continue
+		}
+		known[name] = configs[name]
+		switch spec.Scope {
+		case "":
 			fixed = append(fixed, name)
-		case spec.Scope == PerBroker && all:
+		case PerListener:
+			listener = append(listener, name)
+		case PerBroker:
 			own = append(own, name)
 		}
 	}
 	switch {
 	case fixed != nil:
 		return nil, errf(kerr.InvalidRequest, "Cannot update these configs dynamically: [%s]", strings.Join(fixed, ", "))
-	case own != nil:
+	case listener != nil:
+		return nil, errf(kerr.InvalidRequest, "These security configs can be dynamically updated only per-listener using the listener prefix: [%s]",
+			strings.Join(listener, ", "))
+	case own != nil && all:
 		return nil, errf(kerr.InvalidRequest, "Cannot update these configs at default cluster level, broker id must be specified: [%s]",
 			strings.Join(own, ", "))
 	}
-	if err := table.check("Unknown broker config name: %s%s", configs); err != nil {
-		return nil, err
+	if err := table.check(kerr.InvalidRequest, "%s", known); err != nil {
+		return nil, errf(kerr.InvalidRequest, "%s", err.(*Error).Text)
+	}
+	if text, ok := configs["max.connections.per.ip.overrides"]; ok {
+		if _, err := ParseOverrides(text); err != nil {
+			return nil, errf(kerr.InvalidRequest, "%v", err)
+		}
 	}
 	if all {
 		return resourceRecord{allBrokers, configs}, nil
@@ -67,12 +83,26 @@ func (s *state) configureBroker(all bool, configs map[string]string) (record, er
 	return brokerConfigRecord{configs}, nil
 }
 
+// ParseOverrides reads max.connections.per.ip.overrides: host:limit, and again after a comma.
+func ParseOverrides(text string) (map[string]int, error) {
+	limits := map[string]int{}
+	for _, part := range splitList(text) {
+		at := strings.LastIndexByte(part, ':')
+		n, err := strconv.Atoi(part[at+1:])
+		if at < 1 || err != nil {
+			return nil, fmt.Errorf("For input string: %q", part[at+1:])
+		}
+		limits[part[:at]] = n
+	}
+	return limits, nil
+}
+
 // configureResource decides on the configs of a group or of a subscription.
-func (s *state) configureResource(r Resource, configs map[string]string) (record, error) {
+func (s *state) configureResource(r Resource, configs map[string]string, b brokerValues) (record, error) {
 	var err error
 	switch r.Kind {
 	case kmsg.ConfigResourceTypeGroupConfig:
-		err = checkGroupConfigs(r.Name, configs)
+		err = checkGroupConfigs(r.Name, configs, b)
 	case kmsg.ConfigResourceTypeClientMetrics:
 		err = checkClientMetricsConfigs(r.Name, configs)
 	}
@@ -82,18 +112,69 @@ func (s *state) configureResource(r Resource, configs map[string]string) (record
 	return resourceRecord{r, configs}, nil
 }
 
-func checkGroupConfigs(name string, configs map[string]string) error {
+// checkGroupConfigs also holds a group's values within the bounds that the broker's configs set for all.
+func checkGroupConfigs(name string, configs map[string]string, b brokerValues) error {
 	if name == "" {
 		return errf(kerr.InvalidRequest, "Default group resources are not allowed.")
 	}
-	return allConfigs().group.check("Unknown group config name: %s%s", configs)
+	if err := allConfigs().group.check(kerr.InvalidConfig, "Unknown group config name: %s", configs); err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(configs)) {
+		least, most := boundsOf(name)
+		if v, ok := b.effective(least); ok && number(configs[name]) < number(v) {
+			return errf(kerr.InvalidConfig, "%s must be greater than or equal to %s", name, least)
+		}
+		if v, ok := b.effective(most); ok && number(configs[name]) > number(v) {
+			return errf(kerr.InvalidConfig, "%s must be less than or equal to %s", name, most)
+		}
+	}
+	return nil
 }
+
+// boundsOf are the broker's configs that bound a group's, where there are any: consumer.X is between group.consumer.min.X and
+// group.consumer.max.X.
+func boundsOf(name string) (least, most string) {
+	protocol, rest, _ := strings.Cut(name, ".")
+	if name == "streams.num.standby.replicas" {
+		return "", "group.streams.max.standby.replicas"
+	}
+	return "group." + protocol + ".min." + rest, "group." + protocol + ".max." + rest
+}
+
+// The bounds of interval.ms, in milliseconds (KIP-714).
+const minPushInterval, maxPushInterval = 100, 3_600_000
 
 func checkClientMetricsConfigs(name string, configs map[string]string) error {
 	if name == "" {
 		return errf(kerr.InvalidRequest, "Subscription name can't be empty")
 	}
-	return allConfigs().clientMetrics.check("Unknown client metrics configuration: %s%s", configs)
+	if err := allConfigs().clientMetrics.check(kerr.InvalidRequest, "Unknown client metrics configuration: %s", configs); err != nil {
+		return err
+	}
+	if v, ok := configs["interval.ms"]; ok && (number(v) < minPushInterval || number(v) > maxPushInterval) {
+		return errf(kerr.InvalidRequest, "Invalid value %s for interval.ms, interval must be between %d and %d (1 hour)", v, minPushInterval, maxPushInterval)
+	}
+	_, err := ParseClientMatch(splitList(configs["match"]))
+	return err
+}
+
+// ClientMatchers are what a subscription can ask of a client (KIP-714).
+var ClientMatchers = []string{"client_instance_id", "client_id", "client_software_name", "client_software_version", "client_source_address", "client_source_port"}
+
+// ParseClientMatch reads a subscription's match: name=pattern, each of which a client must fulfil in full.
+func ParseClientMatch(list []string) (map[string]*regexp.Regexp, error) {
+	patterns := map[string]*regexp.Regexp{}
+	for _, text := range list {
+		name, pattern, ok := strings.Cut(text, "=")
+		name = strings.TrimSpace(name)
+		p, err := regexp.Compile(`^(?:` + strings.TrimSpace(pattern) + `)$`)
+		if !ok || err != nil || !slices.Contains(ClientMatchers, name) {
+			return nil, errf(kerr.InvalidConfig, "Illegal client matching pattern: %s", text)
+		}
+		patterns[name] = p
+	}
+	return patterns, nil
 }
 
 // SetBrokerConfigs replaces the broker's configs that were set at run time: those of this node, or with all those of all nodes.
@@ -118,7 +199,7 @@ func (s *Store) SetResourceConfigs(r Resource, validate bool, edit func(map[stri
 		if err := edit(configs); err != nil {
 			return nil, err
 		}
-		return st.configureResource(r, configs)
+		return st.configureResource(r, configs, s.brokerValues())
 	})
 }
 
@@ -167,6 +248,24 @@ func (s *Store) TopicConfig(t *Topic, spec *ConfigSpec) ConfigValue {
 
 // BrokerConfig is a broker's config with the value in force.
 func (s *Store) BrokerConfig(spec *ConfigSpec) ConfigValue { return s.brokerValues().lookup(spec) }
+
+// ForeignConfigs are the broker's configs set under names that nobody knows, which Kafka keeps for plugins: those of this node, or with
+// all those of all nodes. They may be secrets.
+func (s *Store) ForeignConfigs(all bool) (values []ConfigValue) {
+	b, table := s.brokerValues(), allConfigs().broker
+	configs := b.cluster
+	if !all {
+		configs = cloneConfigs(b.cluster)
+		maps.Copy(configs, b.dynamic)
+	}
+	for _, name := range slices.Sorted(maps.Keys(configs)) {
+		if table.byName[name] == nil {
+			v := b.lookup(&ConfigSpec{Name: name, Type: kmsg.ConfigTypeUnknown})
+			values = append(values, v)
+		}
+	}
+	return values
+}
 
 // ResourceConfig is a config of a group or a subscription with the value in force.
 func (s *Store) ResourceConfig(r Resource, spec *ConfigSpec) ConfigValue {

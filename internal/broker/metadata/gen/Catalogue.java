@@ -32,8 +32,14 @@ public class Catalogue {
             String value = dflt == ConfigDef.NO_DEFAULT_VALUE || dflt == null ? "\\N" : ConfigDef.convertToString(dflt, k.type);
             System.out.println(String.join("\t", kind, k.name, k.type.toString().toLowerCase(Locale.ROOT),
                 k.importance.toString().toLowerCase(Locale.ROOT), escape(value), escape(k.validator == null ? "" : k.validator.toString()),
-                modes.getOrDefault(k.name, ""), synonyms(kind, k.name), escape(k.documentation == null ? "" : k.documentation)));
+                mode(modes, k.name), synonyms(kind, k.name), escape(k.documentation == null ? "" : k.documentation)));
         }
+    }
+
+    /** Security configs change per listener only: their names alone are refused. */
+    static String mode(Map<String, String> modes, String name) {
+        String mode = modes.getOrDefault(name, "");
+        return !mode.isEmpty() && DynamicBrokerConfig.DYNAMIC_SECURITY_CONFIGS.contains(name) ? "per-listener" : mode;
     }
 
     static String synonyms(String kind, String name) {
