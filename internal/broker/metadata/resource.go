@@ -320,6 +320,7 @@ func (s *Store) WatchSettings(fn func(changed []string)) (cancel func()) {
 
 // published does what follows from a record about configs.
 func (s *Store) published(r record, before brokerValues) {
+	s.noteInert(r)
 	if c, ok := r.(resourceRecord); ok && c.resource != allBrokers {
 		return
 	}
@@ -360,4 +361,45 @@ func changedSettings(before, after brokerValues) (names []string) {
 	}
 	slices.Sort(names)
 	return names
+}
+
+// noteInert says, once for each name, that what was set has no effect. The caller has write.
+func (s *Store) noteInert(r record) {
+	var table configTable
+	var configs map[string]string
+	switch r := r.(type) {
+	case topicRecord:
+		if table, configs = topicConfigs, r.configs; IsInternal(r.name) {
+			return
+		}
+	case topicConfigRecord:
+		table, configs = topicConfigs, r.configs
+	case brokerConfigRecord:
+		table, configs = brokerConfigs, r.configs
+	case resourceRecord:
+		switch configs = r.configs; r.resource.Kind {
+		case kmsg.ConfigResourceTypeBroker:
+			table = brokerConfigs
+		case kmsg.ConfigResourceTypeGroupConfig:
+			table = groupConfigs
+		default:
+			table = clientMetricsConfigs
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(configs)) {
+		if acts := table.byName[name]; (acts == nil || acts.Inert) && !s.noted[name] {
+			s.noted[name] = true
+			s.opt.Report(inertText(name))
+		}
+	}
+}
+
+func inertText(name string) string {
+	all := allConfigs()
+	for _, t := range []configTable{all.broker, all.topic, all.group, all.clientMetrics} {
+		if t.byName[name] != nil {
+			return name + " is known and has no effect in millrace"
+		}
+	}
+	return name + " is set and nothing here knows it" + all.broker.hint(name)
 }

@@ -63,7 +63,8 @@ type Store struct {
 		closed   bool
 	}
 	static   map[string]string
-	removing sync.WaitGroup // deleted partitions' files
+	noted    map[string]bool // configs that were said to have no effect; under write
+	removing sync.WaitGroup  // deleted partitions' files
 }
 
 // Open opens a data directory, formatting an empty one.
@@ -79,13 +80,13 @@ func Open(opt Options) (*Store, error) {
 		return nil, err
 	}
 	for _, name := range inert {
-		opt.Report(name + " is known and has no effect in millrace")
+		opt.Report(inertText(name))
 	}
 	lock, id, err := openDirectory(opt)
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{opt: opt, lock: lock, identity: id, static: maps.Clone(opt.Settings)}
+	s := &Store{opt: opt, lock: lock, identity: id, static: maps.Clone(opt.Settings), noted: map[string]bool{}}
 	s.mu.state, s.mu.parts, s.mu.watchers = newState(), map[UUID][]*partition{}, map[int]func(Event){}
 	s.mu.settings = map[int]func([]string){}
 	if err := s.open(); err != nil {
