@@ -28,6 +28,7 @@ var lattice = map[string][]string{
 
 	"internal/broker/metadata": {"internal/vfs", "internal/wire", "internal/commitlog"},
 	"internal/broker/group":    {"internal/wire"},
+	"internal/broker/quota":    {"internal/broker/metadata"},
 	"internal/broker/txn":      {"internal/wire"},
 	"internal/broker":          {"internal/vfs", "internal/wire", "internal/commitlog", "internal/broker/*"},
 

@@ -326,6 +326,14 @@ func (s *Store) published(r record, before brokerValues) {
 	}
 	switch r.(type) {
 	case brokerConfigRecord, resourceRecord:
+	case quotaRecord:
+		s.mu.RLock()
+		watchers := slices.Collect(maps.Values(s.mu.quotaWatchers))
+		s.mu.RUnlock()
+		for _, fn := range watchers {
+			fn()
+		}
+		return
 	default:
 		return
 	}

@@ -59,8 +59,10 @@ type Store struct {
 		parts    map[UUID][]*partition
 		watchers map[int]func(Event)
 		settings map[int]func(changed []string)
-		nextID   int
-		closed   bool
+
+		quotaWatchers map[int]func()
+		nextID        int
+		closed        bool
 	}
 	static   map[string]string
 	noted    map[string]bool // configs that were said to have no effect; under write
@@ -88,7 +90,7 @@ func Open(opt Options) (*Store, error) {
 	}
 	s := &Store{opt: opt, lock: lock, identity: id, static: maps.Clone(opt.Settings), noted: map[string]bool{}}
 	s.mu.state, s.mu.parts, s.mu.watchers = newState(), map[UUID][]*partition{}, map[int]func(Event){}
-	s.mu.settings = map[int]func([]string){}
+	s.mu.settings, s.mu.quotaWatchers = map[int]func([]string){}, map[int]func(){}
 	if err := s.open(); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
