@@ -70,7 +70,10 @@ func (q *quotas) load() {
 }
 
 // user is whose quota counts: the name of the connection's principal.
-func (c *conn) user() string { return "ANONYMOUS" }
+func (c *conn) user() string { return anonymous }
+
+// anonymous is the name of who has not said it.
+const anonymous = "ANONYMOUS"
 
 // clock is the time at which something began whose duration may count; zero when none does.
 func (q *quotas) clock() (began time.Time) {

@@ -20,7 +20,8 @@ import (
 	"github.com/millrace/millrace/internal/wire"
 )
 
-const metadataTopic = "__cluster_metadata"
+// MetadataTopic is the topic of the metadata log.
+const MetadataTopic = "__cluster_metadata"
 
 // Options say where a store is and what it stands on.
 type Options struct {
@@ -102,7 +103,7 @@ func (s *Store) open() error {
 	config := commitlog.DefaultConfig()
 	config.RetentionAge, config.MaxMessageBytes = -1, 1<<30
 	log, err := commitlog.Open(commitlog.Options{
-		FS: s.opt.FS, Dir: filepath.Join(s.opt.Dir, metadataTopic+"-0"), TopicID: MetadataTopicID, Config: config,
+		FS: s.opt.FS, Dir: filepath.Join(s.opt.Dir, MetadataTopic+"-0"), TopicID: MetadataTopicID, Config: config,
 		Now: s.opt.Now, Syncer: s.syncer, Report: s.finding,
 	})
 	if err != nil {
@@ -110,7 +111,7 @@ func (s *Store) open() error {
 	}
 	s.log = log
 	if err := s.replay(); err != nil {
-		return fmt.Errorf("metadata log %s-0: %w", metadataTopic, err)
+		return fmt.Errorf("metadata log %s-0: %w", MetadataTopic, err)
 	}
 	for _, t := range s.mu.state.topics {
 		s.mu.parts[t.ID] = newPartitions(t.Partitions)
@@ -303,6 +304,9 @@ func (s *Store) Watch(fn func(Event)) (cancel func()) {
 		delete(s.mu.watchers, id)
 	}
 }
+
+// LogEnd is how far the metadata log goes.
+func (s *Store) LogEnd() int64 { return s.log.HighWatermark() }
 
 // Identity is the directory's.
 func (s *Store) Identity() Identity { return s.identity }
