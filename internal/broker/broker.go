@@ -62,6 +62,7 @@ type Broker struct {
 	groups   *groups
 	states   *transactions
 	quotas   *quotas
+	clients  *clientMetrics
 	ctx      context.Context // ends when connections must
 	cancel   context.CancelFunc
 	stopping chan struct{} // closed when the broker begins to stop: who waits for more data answers now
@@ -136,7 +137,7 @@ func Open(config Config) (*Broker, error) {
 	}
 	b.ctx, b.cancel = context.WithCancel(context.Background())
 	b.mu.listeners, b.mu.conns = map[net.Listener]struct{}{}, map[*conn]struct{}{}
-	b.quotas = newQuotas(b)
+	b.quotas, b.clients = newQuotas(b), newClientMetrics(meta)
 	b.groups, b.states = newGroups(b), newTransactions(b)
 	b.txns = b.states
 	b.meta.Watch(func(e metadata.Event) { go b.groups.topicChanged(e) }) // not here: it takes locks that creating a topic waits for

@@ -36,6 +36,7 @@ type conn struct {
 	in     *bufio.Reader
 	queue  chan pending
 	asked  atomic.Int64 // requests read and not answered
+	client software     // the reader's
 	muted  atomic.Int64 // until when no more are read, in ns since 1970
 	out    []byte       // the writer's: responses not yet sent
 	fields []byte       // the writer's: of a fetch response, see fetchRequest.write

@@ -24,6 +24,7 @@ var brokerConfigs = newConfigTable(append(topicDefaults(), []ConfigSpec{
 	{Name: "quota.window.num", Default: "11"},
 	{Name: "quota.window.size.seconds", Default: "1"},
 	{Name: "socket.request.max.bytes", Default: "104857600"},
+	{Name: "telemetry.max.bytes", Default: "1048576"},
 	{Name: "transaction.max.timeout.ms", Default: "900000"},
 	{Name: "transaction.state.log.num.partitions", Default: "50"},
 

@@ -61,9 +61,10 @@ type Store struct {
 		watchers map[int]func(Event)
 		settings map[int]func(changed []string)
 
-		quotaWatchers map[int]func()
-		nextID        int
-		closed        bool
+		quotaWatchers    map[int]func()
+		resourceWatchers map[int]func(Resource)
+		nextID           int
+		closed           bool
 	}
 	static   map[string]string
 	noted    map[string]bool // configs that were said to have no effect; under write
@@ -92,6 +93,7 @@ func Open(opt Options) (*Store, error) {
 	s := &Store{opt: opt, lock: lock, identity: id, static: maps.Clone(opt.Settings), noted: map[string]bool{}}
 	s.mu.state, s.mu.parts, s.mu.watchers = newState(), map[UUID][]*partition{}, map[int]func(Event){}
 	s.mu.settings, s.mu.quotaWatchers = map[int]func([]string){}, map[int]func(){}
+	s.mu.resourceWatchers = map[int]func(Resource){}
 	if err := s.open(); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
