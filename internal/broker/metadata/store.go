@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"path/filepath"
 	"sync"
 	"time"
@@ -57,11 +58,13 @@ type Store struct {
 		state    *state
 		parts    map[UUID][]*partition
 		watchers map[int]func(Event)
+		settings map[int]func(changed []string)
 		nextID   int
 		closed   bool
 	}
 	static   map[string]string
-	removing sync.WaitGroup // deleted partitions' files
+	noted    map[string]bool // configs that were said to have no effect; under write
+	removing sync.WaitGroup  // deleted partitions' files
 }
 
 // Open opens a data directory, formatting an empty one.
@@ -72,15 +75,20 @@ func Open(opt Options) (*Store, error) {
 	if opt.Report == nil {
 		opt.Report = func(string) {}
 	}
-	if err := CheckSettings(opt.Settings); err != nil {
+	inert, err := CheckSettings(opt.Settings)
+	if err != nil {
 		return nil, err
+	}
+	for _, name := range inert {
+		opt.Report(inertText(name))
 	}
 	lock, id, err := openDirectory(opt)
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{opt: opt, lock: lock, identity: id, static: staticSettings(opt.Settings)}
+	s := &Store{opt: opt, lock: lock, identity: id, static: maps.Clone(opt.Settings), noted: map[string]bool{}}
 	s.mu.state, s.mu.parts, s.mu.watchers = newState(), map[UUID][]*partition{}, map[int]func(Event){}
+	s.mu.settings = map[int]func([]string){}
 	if err := s.open(); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -233,6 +241,7 @@ func (s *Store) publish(r record) {
 	s.mu.Lock()
 	id, isTopic := topicOf(r)
 	e.Old = s.mu.state.byID[id]
+	before := s.values()
 	if err := s.mu.state.apply(r); err != nil {
 		panic(err) // it was decided on this very state
 	}
@@ -256,11 +265,7 @@ func (s *Store) publish(r record) {
 	if _, ok := r.(topicConfigRecord); ok {
 		s.reconfigure(e.New)
 	}
-	if _, ok := r.(brokerConfigRecord); ok {
-		for _, t := range s.Topics() {
-			s.reconfigure(t)
-		}
-	}
+	s.published(r, before)
 	if isTopic {
 		for _, fn := range watchers {
 			fn(e)
