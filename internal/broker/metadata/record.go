@@ -23,6 +23,7 @@ import (
 //	5 broker config v0 configs strings: all that are set, replacing what was
 //	6 producer ids v0  next uvarint: every smaller producer id may have been handed out
 //	7 snapshot     v0  what follows in this batch is the whole state: forget what came before
+//	32 to 35       users and ACLs: record_auth.go
 //
 // A record batch is atomic: its checksum covers all of it. So changes that belong together share one, a snapshot too. A kind or a
 // version that is not known here was written by a newer millrace, and the log is refused rather than half understood.
@@ -120,11 +121,11 @@ func decodeRecord(b []byte) (record, error) {
 		return nil, errShortRecord
 	}
 	kind, version := b[0], b[1]
-	if kind < kindTopic || kind > kindSnapshot || version != 0 {
+	d := &decoder{b: b[2:]}
+	r := decodeAuth(kind, d)
+	if (kind < kindTopic || kind > kindSnapshot) && r == nil || version != 0 {
 		return nil, fmt.Errorf("metadata record of kind %d version %d: written by a newer millrace", kind, version)
 	}
-	d := &decoder{b: b[2:]}
-	var r record
 	switch kind {
 	case kindTopic:
 		r = topicRecord{d.uuid(), d.string(), d.int32(), d.int64(), d.strings()}

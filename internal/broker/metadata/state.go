@@ -35,12 +35,13 @@ type state struct {
 	deleted      map[UUID]string   // ids of topics that are gone, with their names, since the last snapshot
 	brokerConfig map[string]string // set by clients, over the server's own settings
 	nextProducer int64
+	auth         authState
 }
 
 func newState() *state {
 	return &state{
 		topics: map[string]*Topic{}, byID: map[UUID]*Topic{}, flat: map[string]string{},
-		deleted: map[UUID]string{}, brokerConfig: map[string]string{},
+		deleted: map[UUID]string{}, brokerConfig: map[string]string{}, auth: newAuthState(),
 	}
 }
 
@@ -71,6 +72,8 @@ func (s *state) apply(r record) error {
 		s.brokerConfig = r.configs
 	case producerIDsRecord:
 		s.nextProducer = r.next
+	default:
+		return s.auth.apply(r)
 	}
 	return nil
 }
@@ -95,6 +98,7 @@ func (s *state) replace(id UUID, change func(*Topic)) error {
 // snapshot is the state as records.
 func (s *state) snapshot() []record {
 	rs := []record{snapshotRecord{}, brokerConfigRecord{s.brokerConfig}, producerIDsRecord{s.nextProducer}}
+	rs = append(rs, s.auth.snapshot()...)
 	for _, t := range s.sorted() {
 		rs = append(rs, topicRecord{t.ID, t.Name, t.Partitions, t.Created, t.Configs})
 	}

@@ -10,10 +10,12 @@ import (
 	"io"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 
+	"github.com/millrace/millrace/internal/broker/auth"
 	"github.com/millrace/millrace/internal/commitlog"
 	"github.com/millrace/millrace/internal/vfs"
 	"github.com/millrace/millrace/internal/wire"
@@ -61,7 +63,8 @@ type Store struct {
 		closed   bool
 	}
 	static   map[string]string
-	removing sync.WaitGroup // deleted partitions' files
+	acls     atomic.Pointer[auth.Index] // nil when stale; written under mu
+	removing sync.WaitGroup             // deleted partitions' files
 }
 
 // Open opens a data directory, formatting an empty one.
@@ -235,6 +238,10 @@ func (s *Store) publish(r record) {
 	e.Old = s.mu.state.byID[id]
 	if err := s.mu.state.apply(r); err != nil {
 		panic(err) // it was decided on this very state
+	}
+	switch r.(type) {
+	case aclRecord, aclDeletedRecord:
+		s.acls.Store(nil)
 	}
 	e.New = s.mu.state.byID[id]
 	if e.New != nil {
