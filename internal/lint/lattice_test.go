@@ -26,11 +26,13 @@ var lattice = map[string][]string{
 	"internal/lint":      {},
 	"internal/commitlog": {"internal/vfs", "internal/wire"},
 
-	"internal/broker/auth":     {},
-	"internal/broker/metadata": {"internal/vfs", "internal/wire", "internal/commitlog", "internal/broker/auth"},
-	"internal/broker/group":    {"internal/wire"},
-	"internal/broker/txn":      {"internal/wire"},
-	"internal/broker":          {"internal/vfs", "internal/wire", "internal/commitlog", "internal/broker/*"},
+	"internal/broker/auth":      {},
+	"internal/broker/metadata":  {"internal/vfs", "internal/wire", "internal/commitlog", "internal/broker/auth"},
+	"internal/broker/group":     {"internal/wire"},
+	"internal/broker/quota":     {"internal/broker/metadata"},
+	"internal/broker/telemetry": {"internal/wire"},
+	"internal/broker/txn":       {"internal/wire"},
+	"internal/broker":           {"internal/vfs", "internal/wire", "internal/commitlog", "internal/broker/*"},
 
 	"internal/vec":       {"internal/types"},
 	"internal/function":  {"internal/types", "internal/vec"},
