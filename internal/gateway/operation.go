@@ -199,7 +199,9 @@ func (op *operation) at(ctx context.Context, r *http.Request, token int64) (*pag
 		return nil, err
 	default:
 		p.ResultType = "PAYLOAD"
-		p.fill(b)
+		if err := p.fill(op.result, b); err != nil {
+			return nil, err
+		}
 		p.Next = nextURI(r, token+1)
 	}
 	op.page = p
