@@ -129,7 +129,8 @@ type clientPage struct {
 		Columns []struct {
 			Name string `json:"name"`
 			Type struct {
-				SQL string `json:"sql"`
+				Root string `json:"type"`
+				SQL  string `json:"sql"`
 			} `json:"logicalType"`
 		} `json:"columns"`
 		Data []struct {
@@ -156,14 +157,24 @@ func (r *remoteResult) fetch(ctx context.Context) error {
 	}
 }
 
+// expressionTypes are those that a query may give and no column of a table has.
+var expressionTypes = map[string]types.Type{
+	rootNames[types.Null]:              types.TNull,
+	rootNames[types.IntervalYearMonth]: {Root: types.IntervalYearMonth},
+	rootNames[types.IntervalDayTime]:   {Root: types.IntervalDayTime},
+}
+
 func (r *remoteResult) readColumns() error {
 	if r.columns != nil || !r.page.IsQuery {
 		return nil
 	}
 	for _, c := range r.page.Results.Columns {
-		t, err := session.ParseType(c.Type.SQL)
-		if err != nil {
-			return fmt.Errorf("column %s: %w", c.Name, err)
+		t, ok := expressionTypes[c.Type.Root]
+		if !ok {
+			var err error
+			if t, err = session.ParseType(c.Type.SQL); err != nil {
+				return fmt.Errorf("column %s: %w", c.Name, err)
+			}
 		}
 		r.columns = append(r.columns, types.Field{Name: c.Name, Type: t})
 	}

@@ -65,6 +65,9 @@ func (s *openSession) closeAll() {
 }
 
 func (op *operation) status() string {
+	if op.ctx.Err() != nil {
+		return "CANCELED"
+	}
 	select {
 	case <-op.ready:
 		if op.err != nil {
@@ -72,9 +75,6 @@ func (op *operation) status() string {
 		}
 		return "FINISHED"
 	default:
-	}
-	if op.ctx.Err() != nil {
-		return "CANCELED"
 	}
 	return "RUNNING"
 }
