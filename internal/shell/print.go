@@ -34,6 +34,7 @@ func Print(ctx context.Context, w io.Writer, f Format, r Result) (rows int64, er
 			return rows, p.end()
 		}
 		if err != nil {
+			p.cut()
 			return rows, err
 		}
 		if err := p.rows(b); err != nil {
@@ -46,6 +47,8 @@ func Print(ctx context.Context, w io.Writer, f Format, r Result) (rows int64, er
 type printer interface {
 	rows(*vec.Batch) error
 	end() error
+	// cut shows the rows that came before an error.
+	cut()
 }
 
 func newPrinter(w io.Writer, f Format, columns []types.Field, streaming bool) (printer, error) {
@@ -103,6 +106,7 @@ func (p *linePrinter) rows(b *vec.Batch) error {
 }
 
 func (p *linePrinter) end() error { return p.w.Flush() }
+func (p *linePrinter) cut()       { p.w.Flush() }
 
 // tablePrinter draws a table as Flink's client does in tableau mode. The rows of a
 // streaming result appear as they come, with a column for the row kind, in widths that
@@ -246,6 +250,13 @@ func (p *tablePrinter) line(cells []string) {
 		}
 	}
 	p.w.WriteString("|\n")
+}
+
+func (p *tablePrinter) cut() {
+	if len(p.held) > 0 {
+		p.draw()
+	}
+	p.w.Flush()
 }
 
 func (p *tablePrinter) end() error {
