@@ -12,6 +12,8 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/millrace/millrace/internal/broker/metadata"
 )
 
 // addrFlag is the address of the node, or of any Kafka broker.
@@ -124,6 +126,9 @@ func topicCreate(addr *string) *cobra.Command {
 			}
 			values := map[string]*string{}
 			for k, v := range settings {
+				if err := metadata.UnknownTopicConfig(k); err != nil {
+					return err
+				}
 				values[k] = &v
 			}
 			return withAdmin(cmd.Context(), *addr, func(a *kadm.Client) error {

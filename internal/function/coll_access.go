@@ -42,7 +42,7 @@ func init() {
 						return nil
 					}
 				}}),
-		collFn("[]", "array[index], map[key]", "The element at an index, which counts from 1, or the value of a key; NULL if there is none.",
+		collFn("ITEM", "array[index], map[key]", "The element at an index, which counts from 1, or the value of a key; NULL if there is none.",
 			[]Example{{"ARRAY['a', 'b'][2]", "b"}, {"ARRAY[1][5]", "NULL"}, {"MAP['k', 7]['k']", "7"}, {"MAP['k', 7]['x']", "NULL"},
 				{"ARRAY[1][0]", "error: an array's index counts from 1, not 0"}},
 			overload{text: "(ARRAY, INT)", params: []param{pArray, pLong}, maybeNull: true,
