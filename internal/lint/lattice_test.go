@@ -63,7 +63,7 @@ var lattice = map[string][]string{
 		"internal/sql/*"},
 
 	"internal/shell":   {"internal/types", "internal/vec", "internal/format", "internal/sql/parser"},
-	"internal/gateway": {"internal/types", "internal/vec", "internal/sql/parser", "internal/sql/session", "internal/shell"},
+	"internal/gateway": {"internal/types", "internal/vec", "internal/format", "internal/sql/parser", "internal/sql/session", "internal/shell"},
 	"internal/node":    {"internal/*"},
 	".":                {"internal/*"},
 	"cmd/*":            {"internal/*", "."},
