@@ -140,6 +140,9 @@ func (gc *groups) topicChanged(e metadata.Event) {
 	}
 	gc.mu.Lock()
 	defer gc.mu.Unlock()
+	if e.New != nil && !gc.mu.loaded {
+		return // who reads the log later looks at the topics then
+	}
 	if gc.load() != nil {
 		return
 	}

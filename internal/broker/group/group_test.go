@@ -12,7 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// TestGroup runs the histories in testdata. Time stands still between commands. Commands:
+// TestGroup runs the histories in testdata/classic. Time stands still between commands. Commands:
 //
 //	new [delay=S]
 //	join ticket=N [id=S] [new=S] [instance=S] [require] [skip] [protocols=a,b] [session=S] [rebalance=S] [type=S]
@@ -25,7 +25,7 @@ import (
 //	expire s=N    which offsets are older than that
 //	replay        the group is read back from its records
 func TestGroup(t *testing.T) {
-	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
+	datadriven.Walk(t, "testdata/classic", func(t *testing.T, path string) {
 		h := &history{now: time.UnixMilli(0)}
 		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
 			h.t, h.d, h.out = t, d, strings.Builder{}
