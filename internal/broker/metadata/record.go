@@ -27,6 +27,7 @@ import (
 //	7 snapshot     v0  what follows in this batch is the whole state: forget what came before
 //	16 resource    v0  kind uvarint (Kafka's numbers) · name string · configs strings: all that are set, replacing what was
 //	17 quota       v0  entity strings · limits strings: all that are set, replacing what was
+//	32 to 35       users and ACLs: record_auth.go
 //
 // A record batch is atomic: its checksum covers all of it. So changes that belong together share one, a snapshot too. A kind or a
 // version that is not known here was written by a newer millrace, and the log is refused rather than half understood.
@@ -168,7 +169,9 @@ func decodeRecord(b []byte) (record, error) {
 	case kindQuota:
 		r = quotaRecord{d.strings(), d.strings()}
 	default:
-		return nil, newer
+		if r = decodeAuth(kind, d); r == nil {
+			return nil, newer
+		}
 	}
 	if d.bad {
 		return nil, errShortRecord

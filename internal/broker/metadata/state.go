@@ -37,12 +37,14 @@ type state struct {
 	resources    map[Resource]map[string]string
 	quotas       map[QuotaEntity]map[string]float64
 	nextProducer int64
+	auth         authState
 }
 
 func newState() *state {
 	return &state{
 		topics: map[string]*Topic{}, byID: map[UUID]*Topic{}, flat: map[string]string{},
 		deleted: map[UUID]string{}, brokerConfig: map[string]string{}, resources: map[Resource]map[string]string{}, quotas: map[QuotaEntity]map[string]float64{},
+		auth: newAuthState(),
 	}
 }
 
@@ -77,6 +79,8 @@ func (s *state) apply(r record) error {
 		s.putResource(r)
 	case quotaRecord:
 		s.putQuota(r)
+	default:
+		return s.auth.apply(r)
 	}
 	return nil
 }
@@ -103,6 +107,7 @@ func (s *state) snapshot() []record {
 	rs := []record{snapshotRecord{}, brokerConfigRecord{s.brokerConfig}, producerIDsRecord{s.nextProducer}}
 	rs = append(rs, s.resourceRecords()...)
 	rs = append(rs, s.quotaRecords()...)
+	rs = append(rs, s.auth.snapshot()...)
 	for _, t := range s.sorted() {
 		rs = append(rs, topicRecord{t.ID, t.Name, t.Partitions, t.Created, t.Configs})
 	}

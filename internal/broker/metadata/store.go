@@ -11,10 +11,12 @@ import (
 	"maps"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 
+	"github.com/millrace/millrace/internal/broker/auth"
 	"github.com/millrace/millrace/internal/commitlog"
 	"github.com/millrace/millrace/internal/vfs"
 	"github.com/millrace/millrace/internal/wire"
@@ -67,8 +69,9 @@ type Store struct {
 		closed           bool
 	}
 	static   map[string]string
-	noted    map[string]bool // configs that were said to have no effect; under write
-	removing sync.WaitGroup  // deleted partitions' files
+	noted    map[string]bool            // configs that were said to have no effect; under write
+	removing sync.WaitGroup             // deleted partitions' files
+	acls     atomic.Pointer[auth.Index] // nil when stale; written under mu
 }
 
 // Open opens a data directory, formatting an empty one.
@@ -249,6 +252,10 @@ func (s *Store) publish(r record) {
 	before := s.values()
 	if err := s.mu.state.apply(r); err != nil {
 		panic(err) // it was decided on this very state
+	}
+	switch r.(type) {
+	case aclRecord, aclDeletedRecord:
+		s.acls.Store(nil)
 	}
 	e.New = s.mu.state.byID[id]
 	if e.New != nil {
