@@ -17,6 +17,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"sync"
@@ -154,9 +155,32 @@ func answer(w http.ResponseWriter, r *http.Request, fn func(*http.Request) (any,
 func decode(r *http.Request, into any) error {
 	d := json.NewDecoder(r.Body)
 	if err := d.Decode(into); err != nil {
-		return errorf(http.StatusBadRequest, "the request's body is not the JSON that was expected: %v", err)
+		return errorf(http.StatusBadRequest, "the request's body is not the JSON that was expected: %s", jsonFault(err))
 	}
 	return nil
+}
+
+// jsonFault says what is wrong with a body without naming Go's types.
+func jsonFault(err error) string {
+	var kind *json.UnmarshalTypeError
+	switch {
+	case errors.As(err, &kind) && kind.Field != "":
+		return fmt.Sprintf("field '%s' cannot be %s %s", strings.TrimPrefix(kind.Field, "."), article(kind.Value), kind.Value)
+	case errors.As(err, &kind):
+		return fmt.Sprintf("an object is wanted, found %s %s", article(kind.Value), kind.Value)
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return "it ends in the middle"
+	case errors.Is(err, io.EOF):
+		return "it is empty"
+	}
+	return err.Error()
+}
+
+func article(noun string) string {
+	if strings.ContainsAny(noun[:1], "aeiou") {
+		return "an"
+	}
+	return "a"
 }
 
 func (g *Gateway) openSession(r *http.Request) (any, error) {
