@@ -75,6 +75,11 @@ func New(o Options) *Gateway {
 	for _, v := range []string{"", "/v1", "/v2", "/v3"} {
 		g.routes(v)
 	}
+	g.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		answer(w, r, func(r *http.Request) (any, error) {
+			return nil, errorf(http.StatusNotFound, "Not found: %s %s", r.Method, r.URL.Path)
+		})
+	})
 	go g.expire()
 	return g
 }
@@ -153,34 +158,22 @@ func answer(w http.ResponseWriter, r *http.Request, fn func(*http.Request) (any,
 }
 
 func decode(r *http.Request, into any) error {
-	d := json.NewDecoder(r.Body)
-	if err := d.Decode(into); err != nil {
-		return errorf(http.StatusBadRequest, "the request's body is not the JSON that was expected: %s", jsonFault(err))
-	}
-	return nil
-}
-
-// jsonFault says what is wrong with a body without naming Go's types.
-func jsonFault(err error) string {
-	var kind *json.UnmarshalTypeError
+	err := json.NewDecoder(r.Body).Decode(into)
+	var wrong *json.UnmarshalTypeError
+	var large *http.MaxBytesError
 	switch {
-	case errors.As(err, &kind) && kind.Field != "":
-		return fmt.Sprintf("field '%s' cannot be %s %s", strings.TrimPrefix(kind.Field, "."), article(kind.Value), kind.Value)
-	case errors.As(err, &kind):
-		return fmt.Sprintf("an object is wanted, found %s %s", article(kind.Value), kind.Value)
-	case errors.Is(err, io.ErrUnexpectedEOF):
-		return "it ends in the middle"
+	case err == nil:
+		return nil
+	case errors.As(err, &large):
+		return errorf(http.StatusRequestEntityTooLarge, "the request's body is larger than %d MiB", large.Limit>>20)
 	case errors.Is(err, io.EOF):
-		return "it is empty"
+		return errorf(http.StatusBadRequest, "the request has no body; a JSON object is expected")
+	case errors.As(err, &wrong) && wrong.Field == "":
+		return errorf(http.StatusBadRequest, "the request's body is a JSON %s; an object is expected", wrong.Value)
+	case errors.As(err, &wrong):
+		return errorf(http.StatusBadRequest, "the request's field '%s' is of a wrong type: %s", wrong.Field, wrong.Value)
 	}
-	return err.Error()
-}
-
-func article(noun string) string {
-	if strings.ContainsAny(noun[:1], "aeiou") {
-		return "an"
-	}
-	return "a"
+	return errorf(http.StatusBadRequest, "the request's body is no JSON: %v", err)
 }
 
 func (g *Gateway) openSession(r *http.Request) (any, error) {
