@@ -17,12 +17,12 @@ import (
 //	| magic 4 | crc | sequence 8 | recovery point:             | mark: offset 8, segment 8, position 8,   |
 //	|         |  4  |            | offset 8, segment 8, pos. 8 | index entries 4, time index entries 4    |
 //	+---------+-----+------------+-----------------------------+------------------------------------------+
-//	| log start offset 8 | last append, ms 8 |
-//	+--------------------+-------------------+
+//	| log start offset 8 | last append, ms 8 | cleaned 8 |
+//	+--------------------+-------------------+-----------+
 //
 // Below the recovery point everything has been synced: damage there is damage, and is never cut. Up to the mark the indexes and a
 // producer snapshot have been synced too: recovery reads batch headers from the mark on, and checks records from the recovery point
-// on.
+// on. Segments that begin below cleaned have been compacted, or are about to be: in them a missing offset is no damage.
 //
 // The recovery point follows every sync round, but the slot is only written then (a memory copy), not synced: a second fdatasync
 // would halve the rate of rounds. The file is synced after a round's waiters have gone, at most once in checkpointInterval, and
@@ -34,6 +34,7 @@ type checkpoint struct {
 	mark      mark
 	start     int64
 	appended  int64
+	cleaned   int64
 	sequence  uint64 // of the last slot written
 	rewritten bool   // since the file was last synced
 }
@@ -51,9 +52,9 @@ type mark struct {
 }
 
 const (
-	checkpointMagic = 0x6d727031 // "mrp1"
+	checkpointMagic = 0x6d727032 // "mrp2"
 	slotSize        = 512
-	slotUsed        = 88
+	slotUsed        = 96
 )
 
 func (c *checkpoint) encode(b []byte) {
@@ -70,6 +71,7 @@ func (c *checkpoint) encode(b []byte) {
 	binary.BigEndian.PutUint32(b[68:], uint32(c.mark.times))
 	put(72, c.start)
 	put(80, c.appended)
+	put(88, c.cleaned)
 	binary.BigEndian.PutUint32(b[4:], crc32.Checksum(b[8:slotUsed], castagnoli))
 }
 
@@ -84,7 +86,7 @@ func decodeCheckpoint(b []byte) (c checkpoint, ok bool) {
 	c.mark.position = position{get(40), get(48), get(56)}
 	c.mark.index = int(binary.BigEndian.Uint32(b[64:]))
 	c.mark.times = int(binary.BigEndian.Uint32(b[68:]))
-	c.start, c.appended = get(72), get(80)
+	c.start, c.appended, c.cleaned = get(72), get(80), get(88)
 	return c, true
 }
 

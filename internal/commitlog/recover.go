@@ -3,6 +3,7 @@ package commitlog
 import (
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -79,6 +80,9 @@ func (r *recovery) run() error {
 	if err != nil {
 		return err
 	}
+	if err := r.recoverSwaps(); err != nil {
+		return err
+	}
 	if err := r.list(); err != nil {
 		return err
 	}
@@ -88,6 +92,7 @@ func (r *recovery) run() error {
 	if r.exact = found; !found {
 		r.guessCheckpoint(damaged)
 	}
+	r.markSparse()
 	if err := r.findPoint(); err != nil {
 		return err
 	}
@@ -177,6 +182,9 @@ func (r *recovery) guessCheckpoint(damaged bool) {
 	if n := len(r.segments); n > 0 {
 		r.ck.start = r.segments[0].base
 		r.ck.recovery = position{r.segments[n-1].base, r.segments[n-1].base, 0}
+		if r.config.Load().Compact {
+			r.ck.cleaned = r.ck.recovery.base
+		}
 	}
 	r.ck.mark = mark{position: r.ck.recovery}
 	r.changed = true
@@ -232,6 +240,7 @@ func (r *recovery) finish(found bool) error {
 	list := r.segments
 	l.segments.Store(&list)
 	l.mu.active = active
+	active.created, active.jitter = l.now().UnixMilli(), rand.Uint32()
 	if cut := l.mu.epochs.cut(r.end.offset); len(cut) < len(l.mu.epochs) {
 		l.mu.epochs, l.mu.newEpochs = cut, true
 	}
@@ -300,7 +309,7 @@ func (r *recovery) settle() error {
 			l.mu.sealed = append(l.mu.sealed, r.segments[i-1])
 		}
 	}
-	if err := l.ck.update(false, func(c *checkpoint) { c.start = l.start.Load() }); err != nil {
+	if err := l.ck.update(false, func(c *checkpoint) { c.start, c.cleaned = l.start.Load(), r.ck.cleaned }); err != nil {
 		return err
 	}
 	return l.lastRound()

@@ -24,6 +24,7 @@ type ConfigSpec struct {
 	Dynamic bool
 
 	oneOf []string // the values allowed; for a list, of each element
+	rate  bool     // a double that is no share
 	min   int64    // for numbers
 	max   int64    // for numbers; 0 stands for what the type holds
 }
@@ -50,7 +51,10 @@ func (c *ConfigSpec) check(value string) error {
 		return c.checkNumber(value, 64)
 	case kmsg.ConfigTypeDouble:
 		f, err := strconv.ParseFloat(value, 64)
-		if err != nil || f < 0 || f > 1 {
+		if c.rate && (err != nil || f <= 0) {
+			return fmt.Errorf("expected a number above 0")
+		}
+		if !c.rate && (err != nil || f < 0 || f > 1) {
 			return fmt.Errorf("expected a number from 0 to 1")
 		}
 	case kmsg.ConfigTypeList:

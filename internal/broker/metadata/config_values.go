@@ -92,14 +92,20 @@ func (b brokerValues) logConfig(t *Topic) commitlog.Config {
 	ms := func(name string) time.Duration { return milliseconds(number(value(name))) }
 	c := commitlog.DefaultConfig()
 	c.SegmentBytes = number(value("segment.bytes"))
-	c.SegmentAge = ms("segment.ms")
+	c.SegmentAge, c.SegmentJitter = ms("segment.ms"), ms("segment.jitter.ms")
 	c.IndexIntervalBytes = int(number(value("index.interval.bytes")))
 	c.IndexMaxBytes = int(number(value("segment.index.bytes")))
 	c.MaxMessageBytes = int(number(value("max.message.bytes")))
 	c.RetentionBytes, c.RetentionAge = -1, -1
-	if slices.Contains(splitList(value("cleanup.policy")), "delete") {
+	policy := splitList(value("cleanup.policy"))
+	if slices.Contains(policy, "delete") {
 		c.RetentionBytes, c.RetentionAge = number(value("retention.bytes")), ms("retention.ms")
 	}
+	c.Compact = slices.Contains(policy, "compact")
+	c.MinDirtyRatio = fraction(value("min.cleanable.dirty.ratio"))
+	c.MinCompactionLag, c.MaxCompactionLag = ms("min.compaction.lag.ms"), ms("max.compaction.lag.ms")
+	c.DeleteRetention = ms("delete.retention.ms")
+	c.Compression, c.CompressionLevel = compression(value)
 	if value("message.timestamp.type") == "LogAppendTime" {
 		c.TimestampType = wire.LogAppendTime
 	}
@@ -111,6 +117,26 @@ func (b brokerValues) logConfig(t *Topic) commitlog.Config {
 	}
 	c.ProducerExpiry = milliseconds(number(b.lookup(brokerConfigs.byName["producer.id.expiration.ms"]).Value))
 	return c
+}
+
+// compression is what batches are compressed with, and the level.
+func compression(value func(string) string) (wire.Codec, int) {
+	name := value("compression.type")
+	codec, ok := wire.ParseCodec(name)
+	if !ok {
+		return commitlog.ProducerCompression, 0
+	}
+	switch codec {
+	case wire.Gzip, wire.LZ4, wire.Zstd:
+		return codec, int(number(value("compression." + name + ".level")))
+	}
+	return codec, 0
+}
+
+// fraction reads a value that has passed Check.
+func fraction(value string) float64 {
+	f, _ := strconv.ParseFloat(value, 64)
+	return f
 }
 
 // milliseconds is a duration, the longest there is for more than that, and -1 for less than nothing.
