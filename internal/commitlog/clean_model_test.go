@@ -339,9 +339,12 @@ type stepFile struct {
 	before func()
 }
 
-func (f stepFile) WriteAt(b []byte, off int64) (int, error) { f.before(); return f.File.WriteAt(b, off) }
-func (f stepFile) Sync() error                              { f.before(); return f.File.Sync() }
-func (f stepFile) Truncate(n int64) error                   { f.before(); return f.File.Truncate(n) }
+func (f stepFile) WriteAt(b []byte, off int64) (int, error) {
+	f.before()
+	return f.File.WriteAt(b, off)
+}
+func (f stepFile) Sync() error            { f.before(); return f.File.Sync() }
+func (f stepFile) Truncate(n int64) error { f.before(); return f.File.Truncate(n) }
 
 // TestCleanCrashes loses the power before each change that a cleaning, and then the opening after it, makes to the file system: what
 // is found is the log before or after, segment by segment, and nothing is damaged.

@@ -29,15 +29,15 @@ func (e *RecordsError) Error() string {
 	if e.Kind == ErrInvalidTimestamp {
 		return "One or more records have been rejected due to invalid timestamp"
 	}
-	text := fmt.Sprintf("One or more records have been rejected due to %d record errors in total, and only showing the first three errors at most: ",
+	text := fmt.Sprintf("One or more records have been rejected due to %d record errors in total, and only showing the first three errors at most: [",
 		len(e.Records))
 	for i, r := range e.Records[:min(len(e.Records), 3)] {
 		if i > 0 {
 			text += ", "
 		}
-		text += r.Message
+		text += fmt.Sprintf("RecordError(batchIndex=%d, message='%s')", r.Index, r.Message)
 	}
-	return text
+	return text + "]"
 }
 
 func (e *RecordsError) Is(target error) bool { return target == e.Kind }
@@ -118,7 +118,7 @@ func (c *Config) inspectRecords(b wire.Batch, origin Origin, now int64, partitio
 			return fmt.Errorf("%w: record %d has offset delta %d", ErrInvalidRecord, n, r.Offset-b.BaseOffset())
 		}
 		if c.Compact && r.Key == nil {
-			keyless = append(keyless, RecordError{n, "Compacted topic cannot accept message without key in topic partition " + partition + "."})
+			keyless = append(keyless, RecordError{n, "Compacted topic cannot accept message without key in topic partition " + partition})
 		}
 		if origin == FromClient && c.TimestampType == wire.CreateTime && c.untimely(r.Timestamp, now) {
 			untimely = append(untimely, RecordError{n, fmt.Sprintf("Timestamp %d of message with offset %d is out of range. "+
