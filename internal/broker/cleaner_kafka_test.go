@@ -355,8 +355,8 @@ func (s *cleanerScript) dump() string {
 func (s *cleanerScript) dumpBatch(b wire.Batch) string {
 	var out strings.Builder
 	fmt.Fprintf(&out, "%d to %d count %d %s size %d", b.BaseOffset(), b.LastOffset(), b.RecordCount(), b.Codec(), b.Size())
-	if b.Codec() != wire.None {
-		out.Reset() // compressors differ
+	if b.Codec() != wire.None || b.HasDeleteHorizon() {
+		out.Reset() // compressors differ, and the horizon's distance has one byte or two
 		fmt.Fprintf(&out, "%d to %d count %d %s", b.BaseOffset(), b.LastOffset(), b.RecordCount(), b.Codec())
 	}
 	if b.ProducerID() >= 0 {
