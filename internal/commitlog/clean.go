@@ -7,7 +7,6 @@ import (
 	"math"
 	"time"
 
-	"github.com/millrace/millrace/internal/vfs"
 	"github.com/millrace/millrace/internal/wire"
 )
 
@@ -218,20 +217,29 @@ func (cl *cleaning) acquire(end int64) error {
 	return nil
 }
 
-// collectAborted reads the transaction indexes of all segments, those that are not cleaned too: markers may be far behind their data.
+// collectAborted collects the aborted transactions of all segments, those that are not cleaned too: markers may be far behind their
+// data. Segments that have none are not loaded for it.
 func (cl *cleaning) collectAborted() error {
 	for _, s := range *cl.Log.segments.Load() {
 		s.mu.RLock()
-		list, loaded := s.mu.aborted, s.mu.loaded
+		loaded := s.mu.loaded
 		s.mu.RUnlock()
 		if !loaded {
-			b, err := readFile(s.fs, s.path(s.base, txnSuffix))
-			if err != nil && !vfs.IsNotExist(err) {
-				return err
+			if sums := s.readSums(); sums != nil && sums.aborted.entries == 0 {
+				continue
 			}
-			list, _ = parseAborted(b, s.base)
 		}
-		cl.aborted = append(cl.aborted, list...)
+		if !s.acquire() {
+			continue // deleted just now
+		}
+		err := s.load(cl.c.IndexIntervalBytes)
+		s.mu.RLock()
+		cl.aborted = append(cl.aborted, s.mu.aborted...)
+		s.mu.RUnlock()
+		s.release()
+		if err != nil {
+			return err
+		}
 	}
 	return nil
 }

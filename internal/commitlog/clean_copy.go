@@ -47,6 +47,7 @@ type cleanWriter struct {
 	*cleaning
 	group  []*segment
 	out    *segment // nil until something is written
+	file   vfs.File // its
 	same   int64    // bytes of the one segment that stay as they are
 	buf    []byte   // not yet written
 	pos    int64    // of what comes next
@@ -96,7 +97,9 @@ func (w *cleanWriter) create() error {
 	}
 	w.out = newSegment(&w.place, base, 0, 0)
 	w.out.sparse, w.out.mu.loaded, w.out.mu.surveyed = true, true, true
-	w.out.mu.file = f
+	w.out.unsynced.Store(true) // it keeps its file until its names are right
+	w.out.adopt(f)
+	w.file = f
 	w.oldest = -1
 	if w.same == 0 {
 		return nil
@@ -144,13 +147,13 @@ func (w *cleanWriter) put(b wire.Batch) error {
 
 func (w *cleanWriter) flush() error {
 	n := int64(len(w.buf))
-	if _, err := w.out.mu.file.WriteAt(w.buf, w.pos-n); err != nil {
+	if _, err := w.file.WriteAt(w.buf, w.pos-n); err != nil {
 		return err
 	}
 	w.buf = w.buf[:0]
 	w.filter.stats.BytesWritten += n
 	if w.pos-w.synced >= cleanSyncBytes {
-		if err := w.out.mu.file.Sync(); err != nil {
+		if err := w.file.Sync(); err != nil {
 			return err
 		}
 		w.synced = w.pos
@@ -168,7 +171,7 @@ func (w *cleanWriter) finish() error {
 	if err := w.flush(); err != nil {
 		return err
 	}
-	if err := w.out.mu.file.Sync(); err != nil {
+	if err := w.file.Sync(); err != nil {
 		return err
 	}
 	s := w.out
@@ -181,6 +184,7 @@ func (w *cleanWriter) finish() error {
 		indexSuffix: s.mu.index.appendTo(nil),
 		timeSuffix:  s.mu.times.appendTo(nil),
 		txnSuffix:   appendAborted(nil, s.mu.aborted),
+		sumsSuffix:  s.sumsLocked(len(s.mu.index), len(s.mu.times), len(s.mu.aborted)).encode(w.pos),
 	} {
 		if err := writeFile(w.fs, s.path(s.base, suffix)+cleanedSuffix, b, true); err != nil {
 			return err

@@ -2,6 +2,7 @@ package commitlog
 
 import (
 	"fmt"
+	"math"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -30,7 +31,7 @@ const (
 )
 
 // swapOrder is the order of renaming.
-var swapOrder = []string{indexSuffix, timeSuffix, txnSuffix, logSuffix}
+var swapOrder = []string{indexSuffix, timeSuffix, txnSuffix, sumsSuffix, logSuffix}
 
 // swap puts a segment in a group's place. It fails before anything has changed, or takes the log offline.
 func (l *Log) swap(group []*segment, s *segment) error {
@@ -70,6 +71,7 @@ func (l *Log) swap(group []*segment, s *segment) error {
 	}
 	l.replaceLocked(group, s)
 	l.mu.Unlock()
+	s.unsynced.Store(false)
 	for _, old := range group {
 		old.release()
 	}
@@ -94,10 +96,11 @@ func (l *Log) replaceLocked(group []*segment, s *segment) {
 
 // detach makes a segment independent of its names.
 func (s *segment) detach(interval int) error {
+	s.moved.Store(true)    // from here on trim lets the indexes be
+	s.unsynced.Store(true) // and nobody closes the file, which could not be opened again
 	if _, err := s.open(); err != nil {
 		return err
 	}
-	s.moved.Store(true) // from here on trim lets the indexes be
 	if err := s.load(interval); err != nil {
 		return err
 	}
@@ -110,6 +113,7 @@ func (s *segment) detach(interval int) error {
 func attach(group []*segment) {
 	for _, s := range group {
 		s.moved.Store(false)
+		s.unsynced.Store(false)
 	}
 }
 
@@ -124,7 +128,7 @@ func (l *Log) completeSwap(base int64, replaced []*segment) error {
 
 func (p *place) completeSwap(base int64, replaced []int64) error {
 	for _, b := range replaced {
-		for _, suffix := range []string{logSuffix, indexSuffix, timeSuffix, txnSuffix, snapshotSuffix} {
+		for _, suffix := range []string{logSuffix, indexSuffix, timeSuffix, txnSuffix, snapshotSuffix, sumsSuffix} {
 			if err := p.fs.Remove(p.path(b, suffix)); err != nil && !vfs.IsNotExist(err) {
 				return err
 			}
@@ -146,14 +150,14 @@ func (p *place) completeSwap(base int64, replaced []int64) error {
 	return p.fs.SyncDir(p.dir)
 }
 
-// recoverSwaps finishes, or undoes, what a crash interrupted. It is called before the segments are listed.
-func (p *place) recoverSwaps() error {
+// recoverSwaps finishes, or undoes, what a crash interrupted. It is called before the segments are listed. Indexes without a segment
+// below the log's start are what a crash left of its deletion; above it they are damage, but for those of segments that were replaced.
+func (p *place) recoverSwaps(start int64) error {
 	names, err := p.fs.List(p.dir)
 	if err != nil {
 		return err
 	}
 	var swaps, bases []int64
-	undo := false
 	for _, name := range names {
 		if base, ok := parseName(name, logSuffix); ok {
 			bases = append(bases, base)
@@ -161,17 +165,14 @@ func (p *place) recoverSwaps() error {
 		if base, ok := parseName(name, logSuffix+swapSuffix); ok {
 			swaps = append(swaps, base)
 		}
-		undo = undo || leftover(name, names)
-	}
-	if !undo {
-		return nil
 	}
 	for _, base := range swaps {
 		if err := p.recoverSwap(base, bases); err != nil {
 			return err
 		}
+		start = math.MaxInt64
 	}
-	return p.removeLeftovers()
+	return p.removeLeftovers(names, start)
 }
 
 // recoverSwap goes on after the commit of a swap.
@@ -215,35 +216,37 @@ func (p *place) swapEnd(base int64) (next int64, err error) {
 	return next, nil
 }
 
-// removeLeftovers removes files that belong to no segment: of cleanings that were not committed, of segments that were replaced or
-// deleted, and what Kafka deletes later.
-func (p *place) removeLeftovers() error {
-	names, err := p.fs.List(p.dir)
-	if err != nil {
-		return err
-	}
+// removeLeftovers removes, of the files that were found, those that belong to no segment: of cleanings that were not committed, of
+// segments that were replaced or deleted, and what Kafka deletes later.
+func (p *place) removeLeftovers(names []string, start int64) error {
+	removed := false
 	for _, name := range names {
-		if !leftover(name, names) {
+		if !leftover(name, names, start) {
 			continue
 		}
-		if err := p.fs.Remove(filepath.Join(p.dir, name)); err != nil {
+		if err := p.fs.Remove(filepath.Join(p.dir, name)); err != nil && !vfs.IsNotExist(err) {
 			return err
 		}
+		removed = true
+	}
+	if !removed {
+		return nil
 	}
 	return p.fs.SyncDir(p.dir)
 }
 
 // leftover says whether a file, one of several, has no use.
-func leftover(name string, names []string) bool {
+func leftover(name string, names []string, start int64) bool {
 	for _, suffix := range []string{cleanedSuffix, swapSuffix, deletedSuffix} {
 		if strings.HasSuffix(name, suffix) {
 			return true
 		}
 	}
-	for _, suffix := range []string{indexSuffix, timeSuffix, txnSuffix} {
-		if base, ok := parseName(name, suffix); ok {
+	for _, suffix := range []string{indexSuffix, timeSuffix, txnSuffix, sumsSuffix} {
+		if base, ok := parseName(name, suffix); ok && base < start {
 			_, found := slices.BinarySearch(names, fileName(base, logSuffix))
-			return !found
+			_, swapped := slices.BinarySearch(names, fileName(base, logSuffix)+swapSuffix)
+			return !found && !swapped
 		}
 	}
 	return false

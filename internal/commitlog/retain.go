@@ -54,6 +54,7 @@ func (l *Log) dropSegments() error {
 		if err := s.remove(); err != nil && first == nil {
 			first = err
 		}
+		s.unsynced.Store(true) // who still reads it could not open it again
 		s.release()
 	}
 	return first

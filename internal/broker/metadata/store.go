@@ -8,12 +8,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 
+	"github.com/millrace/millrace/internal/broker/auth"
 	"github.com/millrace/millrace/internal/commitlog"
 	"github.com/millrace/millrace/internal/vfs"
 	"github.com/millrace/millrace/internal/wire"
@@ -57,11 +60,14 @@ type Store struct {
 		state    *state
 		parts    map[UUID][]*partition
 		watchers map[int]func(Event)
+		settings map[int]func(changed []string)
 		nextID   int
 		closed   bool
 	}
 	static   map[string]string
-	removing sync.WaitGroup // deleted partitions' files
+	noted    map[string]bool            // configs that were said to have no effect; under write
+	removing sync.WaitGroup             // deleted partitions' files
+	acls     atomic.Pointer[auth.Index] // nil when stale; written under mu
 }
 
 // Open opens a data directory, formatting an empty one.
@@ -72,15 +78,20 @@ func Open(opt Options) (*Store, error) {
 	if opt.Report == nil {
 		opt.Report = func(string) {}
 	}
-	if err := CheckSettings(opt.Settings); err != nil {
+	inert, err := CheckSettings(opt.Settings)
+	if err != nil {
 		return nil, err
+	}
+	for _, name := range inert {
+		opt.Report(inertText(name))
 	}
 	lock, id, err := openDirectory(opt)
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{opt: opt, lock: lock, identity: id, static: staticSettings(opt.Settings)}
+	s := &Store{opt: opt, lock: lock, identity: id, static: maps.Clone(opt.Settings), noted: map[string]bool{}}
 	s.mu.state, s.mu.parts, s.mu.watchers = newState(), map[UUID][]*partition{}, map[int]func(Event){}
+	s.mu.settings = map[int]func([]string){}
 	if err := s.open(); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -233,8 +244,13 @@ func (s *Store) publish(r record) {
 	s.mu.Lock()
 	id, isTopic := topicOf(r)
 	e.Old = s.mu.state.byID[id]
+	before := s.values()
 	if err := s.mu.state.apply(r); err != nil {
 		panic(err) // it was decided on this very state
+	}
+	switch r.(type) {
+	case aclRecord, aclDeletedRecord:
+		s.acls.Store(nil)
 	}
 	e.New = s.mu.state.byID[id]
 	if e.New != nil {
@@ -256,11 +272,7 @@ func (s *Store) publish(r record) {
 	if _, ok := r.(topicConfigRecord); ok {
 		s.reconfigure(e.New)
 	}
-	if _, ok := r.(brokerConfigRecord); ok {
-		for _, t := range s.Topics() {
-			s.reconfigure(t)
-		}
-	}
+	s.published(r, before)
 	if isTopic {
 		for _, fn := range watchers {
 			fn(e)
