@@ -166,13 +166,19 @@ func (p *place) recoverSwaps(start int64) error {
 			swaps = append(swaps, base)
 		}
 	}
+	if len(swaps) > 0 {
+		start = math.MaxInt64
+	}
+	// First, since what a second crash leaves must still be recognized.
+	if err := p.removeLeftovers(names, start); err != nil {
+		return err
+	}
 	for _, base := range swaps {
 		if err := p.recoverSwap(base, bases); err != nil {
 			return err
 		}
-		start = math.MaxInt64
 	}
-	return p.removeLeftovers(names, start)
+	return nil
 }
 
 // recoverSwap goes on after the commit of a swap.
@@ -237,16 +243,20 @@ func (p *place) removeLeftovers(names []string, start int64) error {
 
 // leftover says whether a file, one of several, has no use.
 func leftover(name string, names []string, start int64) bool {
-	for _, suffix := range []string{cleanedSuffix, swapSuffix, deletedSuffix} {
-		if strings.HasSuffix(name, suffix) {
-			return true
-		}
+	has := func(name string) bool {
+		_, found := slices.BinarySearch(names, name)
+		return found
+	}
+	if strings.HasSuffix(name, cleanedSuffix) || strings.HasSuffix(name, deletedSuffix) {
+		return true
+	}
+	if of, ok := strings.CutSuffix(name, swapSuffix); ok {
+		number, _, _ := strings.Cut(of, ".")
+		return !has(number + logSuffix + swapSuffix)
 	}
 	for _, suffix := range []string{indexSuffix, timeSuffix, txnSuffix, sumsSuffix} {
 		if base, ok := parseName(name, suffix); ok && base < start {
-			_, found := slices.BinarySearch(names, fileName(base, logSuffix))
-			_, swapped := slices.BinarySearch(names, fileName(base, logSuffix)+swapSuffix)
-			return !found && !swapped
+			return !has(fileName(base, logSuffix)) && !has(fileName(base, logSuffix)+swapSuffix)
 		}
 	}
 	return false
