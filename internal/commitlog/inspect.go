@@ -42,12 +42,14 @@ func (e *RecordsError) Error() string {
 
 func (e *RecordsError) Is(target error) bool { return target == e.Kind }
 
-// inspects says whether records are looked at, or compressed anew.
+// inspects says whether batches are opened, whoever they come from.
 func (c *Config) inspects(batches []byte, origin Origin, now time.Time) bool {
-	if origin == Internal {
-		return false
-	}
-	return c.Compact || c.checksAge() || c.recompresses(batches) || origin == FromClient && c.ahead(batches, now)
+	return c.Compact || c.Compression != ProducerCompression || origin == FromClient && c.judges(batches, now)
+}
+
+// judges says whether the time of each record matters.
+func (c *Config) judges(batches []byte, now time.Time) bool {
+	return c.checksAge() || c.ahead(batches, now)
 }
 
 // ahead says whether a batch claims a time that is too far in the future.
@@ -61,9 +63,8 @@ func (c *Config) checksAge() bool {
 	return c.TimestampBeforeMax != math.MaxInt64 && c.TimestampType == wire.CreateTime
 }
 
-func (c *Config) recompresses(batches []byte) bool {
-	h, _, err := wire.ParseHeader(batches)
-	return err == nil && c.Compression != ProducerCompression && h.Codec() != c.Compression && !h.IsControl()
+func (c *Config) recompresses(b wire.Batch) bool {
+	return c.Compression != ProducerCompression && b.Codec() != c.Compression && !b.IsControl()
 }
 
 // inspect checks the records of batches for a partition, and gives the batches as they are to be written: themselves, or others.
@@ -72,10 +73,13 @@ func (c *Config) inspect(batches []byte, origin Origin, now time.Time, partition
 	defer decompressors.Put(d)
 	recompress := false
 	for rest := batches; len(rest) > 0; {
-		recompress = recompress || c.recompresses(rest)
 		b, tail, _ := wire.ParseBatch(rest)
-		if err := c.inspectRecords(b, origin, now.UnixMilli(), partition, d); err != nil {
-			return nil, err
+		judge := origin == FromClient && c.judges(rest, now)
+		recompress = recompress || c.recompresses(b)
+		if (c.Compact || judge || c.recompresses(b)) && !b.IsControl() {
+			if err := c.inspectRecords(b, judge, now.UnixMilli(), partition, d); err != nil {
+				return nil, err
+			}
 		}
 		rest = tail
 	}
@@ -89,12 +93,12 @@ func (c *Config) inspect(batches []byte, origin Origin, now time.Time, partition
 	for rest := batches; len(rest) > 0; {
 		b, tail, _ := wire.ParseBatch(rest)
 		at, err := len(out), error(nil)
-		if b.IsControl() {
+		if !c.recompresses(b) {
 			out = append(out, b...)
 		} else if out, err = wire.Recompress(out, b, c.Compression, c.CompressionLevel, d); err != nil {
 			return nil, fmt.Errorf("%w: %v", ErrCorrupt, err)
 		}
-		if n := len(out) - at; n > c.MaxMessageBytes {
+		if n := len(out) - at; n > c.MaxMessageBytes && origin != Internal {
 			return nil, fmt.Errorf("%w: %d bytes of %d, compressed with %v", ErrMessageTooLarge, n, c.MaxMessageBytes, c.Compression)
 		}
 		rest = tail
@@ -105,10 +109,7 @@ func (c *Config) inspect(batches []byte, origin Origin, now time.Time, partition
 	return out, nil
 }
 
-func (c *Config) inspectRecords(b wire.Batch, origin Origin, now int64, partition string, d *wire.Decompressor) error {
-	if b.IsControl() {
-		return nil
-	}
+func (c *Config) inspectRecords(b wire.Batch, judge bool, now int64, partition string, d *wire.Decompressor) error {
 	var keyless, untimely []RecordError
 	it := wire.Records(b, d)
 	n := int32(0)
@@ -120,7 +121,7 @@ func (c *Config) inspectRecords(b wire.Batch, origin Origin, now int64, partitio
 		if c.Compact && r.Key == nil {
 			keyless = append(keyless, RecordError{n, "Compacted topic cannot accept message without key in topic partition " + partition})
 		}
-		if origin == FromClient && c.TimestampType == wire.CreateTime && c.untimely(r.Timestamp, now) {
+		if judge && c.untimely(r.Timestamp, now) {
 			untimely = append(untimely, RecordError{n, fmt.Sprintf("Timestamp %d of message with offset %d is out of range. "+
 				"The timestamp should be within [%d, %d]", r.Timestamp, r.Offset, now-c.TimestampBeforeMax.Milliseconds(),
 				now+c.TimestampAfterMax.Milliseconds())})
