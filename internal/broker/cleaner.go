@@ -23,6 +23,7 @@ type cleaner struct {
 	pace   *pace
 	mu     struct {
 		sync.Mutex
+		workers   int
 		busy      map[partitionKey]bool
 		uncleaned map[partitionKey]bool // those that are damaged, until the next start
 	}
@@ -71,7 +72,7 @@ func (c *cleaner) run() {
 			return
 		case <-next.C:
 		}
-		for range int(c.meta.SettingInt("log.cleaner.threads")) - c.working() {
+		for c.hire(int(c.meta.SettingInt("log.cleaner.threads"))) {
 			working.Go(func() { c.work(ctx) })
 		}
 		next.Reset(c.backoff())
@@ -82,14 +83,24 @@ func (c *cleaner) backoff() time.Duration {
 	return time.Duration(c.meta.SettingInt("log.cleaner.backoff.ms")) * time.Millisecond
 }
 
-func (c *cleaner) working() int {
+// hire says whether there may be another worker, and counts it.
+func (c *cleaner) hire(threads int) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return len(c.mu.busy)
+	if c.mu.workers >= threads {
+		return false
+	}
+	c.mu.workers++
+	return true
 }
 
 // work cleans one log after the other, until none is worth it.
 func (c *cleaner) work(ctx context.Context) {
+	defer func() {
+		c.mu.Lock()
+		c.mu.workers--
+		c.mu.Unlock()
+	}()
 	for ctx.Err() == nil {
 		found := c.pick()
 		if found == nil {

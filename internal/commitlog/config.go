@@ -124,7 +124,7 @@ func (c *Config) segmentAge(seed uint32) time.Duration {
 		age = min(age, c.MaxCompactionLag)
 	}
 	if jitter := min(c.SegmentJitter, age); jitter > 0 {
-		age -= time.Duration(int64(seed) * jitter.Milliseconds() / (1 << 32) * int64(time.Millisecond))
+		age = max(age-time.Duration(float64(jitter)*float64(seed)/(1<<32)), 1)
 	}
 	return age
 }
