@@ -388,12 +388,12 @@ func (s *cleanerScript) dumpBatch(b wire.Batch) string {
 	var d wire.Decompressor
 	for it := wire.Records(b, &d); !b.IsControl() && it.Next(); {
 		r := it.Record()
-		fmt.Fprintf(&out, "  %d %+d %s=%s\n", r.Offset, r.Timestamp-s.base, text(r.Key), text(r.Value))
+		fmt.Fprintf(&out, "  %d %+d %s=%s\n", r.Offset, r.Timestamp-s.base, shown(r.Key), shown(r.Value))
 	}
 	return out.String()
 }
 
-func text(b []byte) string {
+func shown(b []byte) string {
 	if b == nil {
 		return "-"
 	}
@@ -433,7 +433,7 @@ func (s *cleanerScript) read() string {
 			}
 			var d wire.Decompressor
 			for it := wire.Records(b, &d); !aborted && it.Next(); {
-				fmt.Fprintf(&out, "%d %s=%s\n", it.Record().Offset, text(it.Record().Key), text(it.Record().Value))
+				fmt.Fprintf(&out, "%d %s=%s\n", it.Record().Offset, shown(it.Record().Key), shown(it.Record().Value))
 			}
 		}
 	}

@@ -22,7 +22,8 @@ import (
 	"github.com/millrace/millrace/internal/wire"
 )
 
-const metadataTopic = "__cluster_metadata"
+// MetadataTopic is the topic of the metadata log.
+const MetadataTopic = "__cluster_metadata"
 
 // Options say where a store is and what it stands on.
 type Options struct {
@@ -61,8 +62,11 @@ type Store struct {
 		parts    map[UUID][]*partition
 		watchers map[int]func(Event)
 		settings map[int]func(changed []string)
-		nextID   int
-		closed   bool
+
+		quotaWatchers    map[int]func()
+		resourceWatchers map[int]func(Resource)
+		nextID           int
+		closed           bool
 	}
 	static   map[string]string
 	noted    map[string]bool            // configs that were said to have no effect; under write
@@ -91,7 +95,8 @@ func Open(opt Options) (*Store, error) {
 	}
 	s := &Store{opt: opt, lock: lock, identity: id, static: maps.Clone(opt.Settings), noted: map[string]bool{}}
 	s.mu.state, s.mu.parts, s.mu.watchers = newState(), map[UUID][]*partition{}, map[int]func(Event){}
-	s.mu.settings = map[int]func([]string){}
+	s.mu.settings, s.mu.quotaWatchers = map[int]func([]string){}, map[int]func(){}
+	s.mu.resourceWatchers = map[int]func(Resource){}
 	if err := s.open(); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -103,7 +108,7 @@ func (s *Store) open() error {
 	config := commitlog.DefaultConfig()
 	config.RetentionAge, config.MaxMessageBytes = -1, 1<<30
 	log, err := commitlog.Open(commitlog.Options{
-		FS: s.opt.FS, Dir: filepath.Join(s.opt.Dir, metadataTopic+"-0"), TopicID: MetadataTopicID, Config: config,
+		FS: s.opt.FS, Dir: filepath.Join(s.opt.Dir, MetadataTopic+"-0"), TopicID: MetadataTopicID, Config: config,
 		Now: s.opt.Now, Syncer: s.syncer, Report: s.finding,
 	})
 	if err != nil {
@@ -111,7 +116,7 @@ func (s *Store) open() error {
 	}
 	s.log = log
 	if err := s.replay(); err != nil {
-		return fmt.Errorf("metadata log %s-0: %w", metadataTopic, err)
+		return fmt.Errorf("metadata log %s-0: %w", MetadataTopic, err)
 	}
 	for _, t := range s.mu.state.topics {
 		s.mu.parts[t.ID] = newPartitions(t.Partitions)
@@ -131,6 +136,10 @@ func (s *Store) replay() error {
 		chunk, err := s.log.Read(at, 1<<20, commitlog.HighWatermark, true)
 		if err != nil {
 			return err
+		}
+		if chunk.Damage != nil { // a state with a hole in it would make again, with new ids, what it does not know
+			chunk.Release()
+			return chunk.Damage
 		}
 		buf, err = chunk.Bytes(buf)
 		chunk.Release()
@@ -308,6 +317,9 @@ func (s *Store) Watch(fn func(Event)) (cancel func()) {
 		delete(s.mu.watchers, id)
 	}
 }
+
+// LogEnd is how far the metadata log goes.
+func (s *Store) LogEnd() int64 { return s.log.HighWatermark() }
 
 // Identity is the directory's.
 func (s *Store) Identity() Identity { return s.identity }
