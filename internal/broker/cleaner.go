@@ -186,6 +186,7 @@ func (c *cleaner) clean(ctx context.Context, found *candidate) (more bool) {
 	})
 	t, i := found.topic, found.key.partition
 	if err != nil {
+		c.noteOffline(t, i, found.log, err)
 		c.failed(found.key, t.Name, i, err)
 		return false
 	}

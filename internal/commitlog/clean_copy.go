@@ -53,6 +53,8 @@ type cleanWriter struct {
 	pos    int64    // of what comes next
 	synced int64
 	oldest int64 // greatest timestamp of the first batch, -1 if there is none
+
+	committed bool // its files have the group's place, whatever else went wrong
 }
 
 // take decides about a batch and writes what is left of it.
@@ -190,10 +192,12 @@ func (w *cleanWriter) finish() error {
 			return err
 		}
 	}
-	if err := w.fs.SyncDir(w.dir); err != nil {
+	err := w.fs.SyncDir(w.dir)
+	if err != nil {
 		return err
 	}
-	return w.swap(w.group, s)
+	w.committed, err = w.swap(w.group, s)
+	return err
 }
 
 // abandon removes what was written, if it has not been put in place. What stays is removed when the log is next opened.
@@ -202,6 +206,9 @@ func (w *cleanWriter) abandon() {
 		return
 	}
 	w.out.release()
+	if w.committed {
+		return
+	}
 	for _, suffix := range swapOrder {
 		for _, state := range []string{cleanedSuffix, swapSuffix} {
 			if err := w.fs.Remove(w.path(w.out.base, suffix) + state); err != nil && !vfs.IsNotExist(err) {

@@ -33,33 +33,33 @@ const (
 // swapOrder is the order of renaming.
 var swapOrder = []string{indexSuffix, timeSuffix, txnSuffix, sumsSuffix, logSuffix}
 
-// swap puts a segment in a group's place. It fails before anything has changed, or takes the log offline.
-func (l *Log) swap(group []*segment, s *segment) error {
+// swap puts a segment in a group's place. It fails before anything has changed, or, committed, takes the log offline: the files under
+// the new segment's names are then the only ones that have all.
+func (l *Log) swap(group []*segment, s *segment) (committed bool, err error) {
 	l.round.Lock()
 	defer l.round.Unlock()
 	if l.stopping.Load() || !l.holds(group) {
-		return ErrCleanStopped
+		return false, ErrCleanStopped
 	}
 	if err := l.ck.update(true, func(c *checkpoint) { c.cleaned = max(c.cleaned, s.next.Load()) }); err != nil {
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		return l.writeFailed(err)
+		return false, l.writeFailed(err)
 	}
 	for _, old := range group {
 		if err := old.detach(l.config.Load().IndexIntervalBytes); err != nil {
 			attach(group)
-			return err
+			return false, err
 		}
 	}
 	for _, suffix := range swapOrder {
 		name := l.path(s.base, suffix)
 		if err := l.fs.Rename(name+cleanedSuffix, name+swapSuffix); err != nil {
 			attach(group)
-			return err
+			return false, err
 		}
 	}
-	err := l.fs.SyncDir(l.dir)
-	if err == nil {
+	if err = l.fs.SyncDir(l.dir); err == nil {
 		err = l.completeSwap(s.base, group[1:])
 	}
 	l.mu.Lock()
@@ -67,7 +67,7 @@ func (l *Log) swap(group []*segment, s *segment) error {
 		err = l.offline(err)
 		l.mu.Unlock()
 		l.notify()
-		return err
+		return true, err
 	}
 	l.replaceLocked(group, s)
 	l.mu.Unlock()
@@ -75,7 +75,7 @@ func (l *Log) swap(group []*segment, s *segment) error {
 	for _, old := range group {
 		old.release()
 	}
-	return nil
+	return true, nil
 }
 
 // holds says whether a group is still in the log, and the log takes changes.
