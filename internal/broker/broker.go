@@ -61,6 +61,7 @@ type Broker struct {
 	txns     TxnVerifier
 	groups   *groups
 	states   *transactions
+	sessions *fetchSessions
 	ctx      context.Context // ends when connections must
 	cancel   context.CancelFunc
 	stopping chan struct{} // closed when the broker begins to stop: who waits for more data answers now
@@ -137,9 +138,11 @@ func Open(config Config) (*Broker, error) {
 	b.mu.listeners, b.mu.conns = map[net.Listener]struct{}{}, map[*conn]struct{}{}
 	b.groups, b.states = newGroups(b), newTransactions(b)
 	b.txns = b.states
+	b.sessions = newFetchSessions(int(meta.SettingInt("max.incremental.fetch.session.cache.slots")))
 	b.meta.Watch(func(e metadata.Event) { go b.groups.topicChanged(e) }) // not here: it takes locks that creating a topic waits for
 	b.states.start()
 	b.running.Go(b.retain)
+	b.running.Go(b.states.forgetIDs)
 	return b, nil
 }
 

@@ -31,6 +31,7 @@ var brokerConfigs = newConfigTable(append(topicDefaults(), []ConfigSpec{
 	{Name: "offsets.topic.num.partitions", Type: kmsg.ConfigTypeInt, Default: "50", min: 1, Doc: "The partitions of __consumer_offsets."},
 	{Name: "offsets.topic.replication.factor", Type: kmsg.ConfigTypeShort, Default: "1", Inert: true, min: 1, Doc: "The replicas of __consumer_offsets."},
 	{Name: "process.roles", Type: kmsg.ConfigTypeList, Default: "broker,controller", Doc: "What this node is."},
+	{Name: "max.incremental.fetch.session.cache.slots", Type: kmsg.ConfigTypeInt, Default: "1000", min: 0, Doc: "How many incremental fetch sessions are kept (KIP-227)."},
 	{Name: "producer.id.expiration.ms", Type: kmsg.ConfigTypeInt, Default: "86400000", min: 1, Doc: "How long a partition remembers a producer that is idle."},
 	{Name: "socket.request.max.bytes", Type: kmsg.ConfigTypeInt, Default: "104857600", min: 1024, Doc: "The largest request that is read."},
 	{Name: "transaction.max.timeout.ms", Type: kmsg.ConfigTypeInt, Default: "900000", min: 1, Doc: "The longest transaction timeout a producer may ask for."},
