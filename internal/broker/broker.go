@@ -62,6 +62,8 @@ type Broker struct {
 	groups   *groups
 	states   *transactions
 	sessions *fetchSessions
+	quotas   *quotas
+	clients  *clientMetrics
 	ctx      context.Context // ends when connections must
 	cancel   context.CancelFunc
 	stopping chan struct{} // closed when the broker begins to stop: who waits for more data answers now
@@ -136,6 +138,7 @@ func Open(config Config) (*Broker, error) {
 	}
 	b.ctx, b.cancel = context.WithCancel(context.Background())
 	b.mu.listeners, b.mu.conns = map[net.Listener]struct{}{}, map[*conn]struct{}{}
+	b.quotas, b.clients = newQuotas(b), newClientMetrics(meta)
 	b.groups, b.states = newGroups(b), newTransactions(b)
 	b.txns = b.states
 	b.sessions = newFetchSessions(int(meta.SettingInt("max.incremental.fetch.session.cache.slots")))
@@ -143,6 +146,7 @@ func Open(config Config) (*Broker, error) {
 	b.states.start()
 	b.running.Go(b.retain)
 	b.running.Go(b.states.forgetIDs)
+	b.running.Go(b.groups.expireOffsets)
 	return b, nil
 }
 
@@ -182,7 +186,14 @@ func (b *Broker) Serve(l net.Listener) error {
 		nc, err := l.Accept()
 		if err == nil {
 			pause = 0
-			b.accept(nc)
+			wait, rest := b.quotas.connecting(nc.RemoteAddr())
+			b.accept(nc, wait)
+			if rest > 0 {
+				select {
+				case <-b.stopping:
+				case <-time.After(rest):
+				}
+			}
 			continue
 		}
 		select {
@@ -204,7 +215,8 @@ func (b *Broker) Serve(l net.Listener) error {
 	}
 }
 
-func (b *Broker) accept(nc net.Conn) {
+// accept serves a connection, or, where its address makes too many, closes it after a wait.
+func (b *Broker) accept(nc net.Conn, wait time.Duration) {
 	c := newConn(b, nc)
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -216,7 +228,12 @@ func (b *Broker) accept(nc net.Conn) {
 	b.stats.Connections.Add(1)
 	b.stats.Accepted.Add(1)
 	b.running.Go(func() {
-		c.serve()
+		if wait > 0 {
+			_ = c.pause(wait)
+			nc.Close()
+		} else {
+			c.serve()
+		}
 		b.mu.Lock()
 		delete(b.mu.conns, c)
 		b.mu.Unlock()

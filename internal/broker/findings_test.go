@@ -102,7 +102,7 @@ func committed(t *testing.T, tb *testBroker, topic string, n int) (values []stri
 func TestDuplicateOfDeletedRecords(t *testing.T) {
 	fs := vfs.NewMem()
 	tb := start(t, few(Config{FS: fs}))
-	tb.create(t, "dup", 1, map[string]string{"segment.bytes": "1024"})
+	tb.create(t, "dup", 1, map[string]string{"internal.segment.bytes": "1024"})
 	c := tb.dial(t)
 	numbered := func(seq int32) []byte {
 		b := wire.NewBuilder(nil)
@@ -166,7 +166,7 @@ func TestCommittedIsWhatWasCommitted(t *testing.T) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			fs, rnd := vfs.NewMem(), rand.New(rand.NewPCG(seed, 2))
 			tb := start(t, few(Config{FS: fs}))
-			tb.create(t, "out", 2, map[string]string{"segment.bytes": "1024"})
+			tb.create(t, "out", 2, map[string]string{"internal.segment.bytes": "1024"})
 			var producers []*rawProducer
 			open := map[int][]string{}
 			for i := range 3 {

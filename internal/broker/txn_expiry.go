@@ -40,20 +40,16 @@ func (tc *transactions) forgetIdle() error {
 		return err
 	}
 	now, after := tc.b.config.Now(), time.Duration(tc.b.meta.SettingInt("transactional.id.expiration.ms"))*time.Millisecond
-	for id, e := range tc.mu.all {
+	for id, e := range tc.state.all {
 		if e.held > 0 || !e.Forgotten(now, after) {
 			continue
 		}
-		log, _, err := tc.b.stateLog(txnTopic, id)
-		if err != nil {
-			return err
-		}
 		b := wire.NewBuilder(nil)
 		b.Append(now.UnixMilli(), e.Tombstone(), nil, nil)
-		if _, err := log.Append(b.Bytes(), commitlog.Internal, leaderEpoch); err != nil {
+		if _, _, err := tc.write(id, b, commitlog.Internal); err != nil {
 			return err
 		}
-		delete(tc.mu.all, id)
+		delete(tc.state.all, id)
 	}
 	return nil
 }

@@ -24,7 +24,7 @@ func TestVersionsAreKafkas(t *testing.T) {
 	}
 }
 
-func TestFeatures(t *testing.T) {
+func TestFeaturesAreTold(t *testing.T) {
 	tb := start(t, Config{})
 	for version := int16(3); version <= 4; version++ {
 		req := kmsg.NewPtrApiVersionsRequest()

@@ -217,11 +217,15 @@ func (l *Log) checkProducers(batches []byte, origin Origin) (dup *batchMeta, err
 
 // write puts bytes at the end of the active segment. If they did not all go there, those that did are cut off again.
 func (l *Log) write(batches []byte) error {
-	f, err := l.mu.active.open()
+	s := l.mu.active
+	s.acquire()
+	defer s.release()
+	f, err := s.open()
 	if err != nil {
-		return l.offline(err)
+		return l.openFailed(err)
 	}
-	pos := l.mu.active.size.Load()
+	s.unsynced.Store(true)
+	pos := s.size.Load()
 	if _, err = f.WriteAt(batches, pos); err == nil {
 		return nil
 	}
@@ -229,6 +233,14 @@ func (l *Log) write(batches []byte) error {
 		return l.offline(errors.Join(err, terr))
 	}
 	return l.writeFailed(err)
+}
+
+// openFailed tells that there are too many open files, which passes, from a disk that is not to be trusted.
+func (l *Log) openFailed(err error) error {
+	if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
+		return fmt.Errorf("%w: %w", ErrNoSpace, err)
+	}
+	return l.offline(err)
 }
 
 // writeFailed tells a full disk, after which the log is as it was, from one that is not to be trusted.

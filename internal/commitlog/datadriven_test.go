@@ -1,7 +1,6 @@
 package commitlog
 
 import (
-	"errors"
 	"fmt"
 	"path/filepath"
 	"sort"
@@ -208,11 +207,11 @@ func (h *history) read() string {
 	limit := map[string]Limit{"hw": HighWatermark, "lso": LastStable, "end": End}[h.text("limit", "hw")]
 	c, err := h.log.Read(h.num("offset", 0), int(h.num("max", 1<<20)), limit, h.d.HasArg("min-one"))
 	if err != nil {
-		var d *DamageError
-		if errors.As(err, &d) {
-			return fmt.Sprintf("damaged: goes on at %d: %s", d.Next, outcome(err))
-		}
 		return outcome(err)
+	}
+	if d := c.Damage; d != nil {
+		b, _ := c.Bytes(nil)
+		return fmt.Sprintf("damaged: goes on at %d: %s\n", wire.Batch(b).NextOffset(), d)
 	}
 	defer c.Release()
 	b, err := c.Bytes(nil)

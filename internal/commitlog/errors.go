@@ -26,7 +26,8 @@ var (
 // accepted at any sequence number, so Append does not give it; it is what a lookup of such a producer is answered with.
 var ErrUnknownProducer = errors.New("producer id is not known")
 
-// DamageError is ErrCorrupt on the read path: the records from First up to, not including, Next cannot be read.
+// DamageError says that the records from First up to, not including, Next cannot be read. It comes beside the Chunk that stands for
+// them.
 type DamageError struct {
 	Path        string
 	First, Next int64

@@ -33,8 +33,10 @@ type Chunk struct {
 	// FirstBatchOffset is the base offset of the first batch, -1 if the chunk is empty.
 	FirstBatchOffset int64
 	// Below bounds the offsets of the records: all are less. It is what the index knows without reading, and may be more than need be.
-	Below   int64
-	Range   FileRange
+	Below int64
+	Range FileRange
+	// Damage, if not nil, says that the chunk stands for records that cannot be read: one batch without records (gap.go).
+	Damage  *DamageError
 	segment *segment
 }
 
@@ -64,7 +66,7 @@ func (c *Chunk) Release() {
 
 // Read returns batches from the one that contains offset on: at most maxBytes of them and at most up to the limit, all from one
 // segment. With minOneBatch the first batch comes even if it is larger. Between the limit and the log's end the chunk is empty.
-// Damaged records give a *DamageError, which is ErrCorrupt and says where it goes on.
+// Damaged records are replaced by a batch without records.
 func (l *Log) Read(offset int64, maxBytes int, limit Limit, minOneBatch bool) (Chunk, error) {
 	empty := Chunk{FirstBatchOffset: -1}
 	for {
@@ -76,13 +78,16 @@ func (l *Log) Read(offset int64, maxBytes int, limit Limit, minOneBatch bool) (C
 			continue // deleted meanwhile: the log start has moved
 		}
 		if s == nil {
-			return empty, l.closed()
+			return l.gapInstead(l.closed(), offset, limit, maxBytes, minOneBatch)
 		}
 		c, err := l.readSegment(s, offset, maxBytes, limit, minOneBatch)
 		if err != nil || c.segment == nil {
 			s.release()
 		}
-		return c, err
+		if err != nil {
+			return l.gapInstead(err, offset, limit, maxBytes, minOneBatch)
+		}
+		return c, nil
 	}
 }
 
@@ -212,9 +217,7 @@ func (s *segment) locate(offset, end int64, interval int) (pos, base int64, err 
 			return 0, 0, fmt.Errorf("%s at %d: %w: %v", s.logPath(), pos, ErrCorrupt, err)
 		}
 		if b.LastOffset() >= offset {
-			if b.BaseOffset() > offset {
-				return 0, 0, &DamageError{s.logPath(), max(expect, s.base), b.BaseOffset()}
-			}
+			// A batch that begins later than the offset is what compaction leaves.
 			return pos, b.BaseOffset(), nil
 		}
 		pos += int64(b.Size())
@@ -224,7 +227,9 @@ func (s *segment) locate(offset, end int64, interval int) (pos, base int64, err 
 	if next == math.MaxInt64 {
 		next = offset + 1
 	}
-	return 0, 0, &DamageError{s.logPath(), max(expect, s.base), next}
+	d := &DamageError{s.logPath(), max(expect, s.base), next}
+	s.reportGap(d)
+	return 0, 0, d
 }
 
 func (s *segment) floor(offset int64) int64 {

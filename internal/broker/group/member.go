@@ -114,6 +114,9 @@ func (g *Group) current(id string, instance *string, generation int32) (*member,
 
 // Heartbeat keeps a member's session, and tells it of a rebalance.
 func (g *Group) Heartbeat(now time.Time, id string, instance *string, generation int32) *kerr.Error {
+	if g.modern != nil {
+		return g.heartbeatModern(now, id, instance, generation)
+	}
 	m, err := g.current(id, instance, generation)
 	if err != nil {
 		return err
@@ -127,6 +130,9 @@ func (g *Group) Heartbeat(now time.Time, id string, instance *string, generation
 
 // Leave removes a member at once, by its id, or by its instance id with an empty id.
 func (g *Group) Leave(now time.Time, id string, instance *string) *kerr.Error {
+	if g.modern != nil {
+		return g.leaveModern(now, id, instance)
+	}
 	if _, ok := g.pending[id]; ok && instance == nil {
 		delete(g.pending, id)
 		g.tryComplete(now)

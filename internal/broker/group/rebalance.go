@@ -13,14 +13,16 @@ func (g *Group) prepare(now time.Time) {
 		return
 	}
 	for _, m := range g.sorted() {
-		m.assignment = nil
+		if g.State == CompletingRebalance {
+			m.assignment = nil
+		}
 		if m.syncing != 0 {
 			g.reply(Reply{Ticket: m.syncing, Synced: &Synced{Err: kerr.RebalanceInProgress}})
 			m.syncing = 0
 		}
 	}
-	g.joinBy, g.notBefore, g.settleBy = now.Add(g.patience()), time.Time{}, time.Time{}
-	if g.State == Empty && g.config.InitialDelay > 0 {
+	g.joinBy, g.first = now.Add(g.patience()), g.State == Empty
+	if g.first {
 		g.settleBy = g.joinBy
 		g.notBefore = earlier(now.Add(g.config.InitialDelay), g.settleBy)
 	}
@@ -56,7 +58,7 @@ func (g *Group) allJoined() bool {
 }
 
 func (g *Group) tryComplete(now time.Time) {
-	if g.State == PreparingRebalance && g.allJoined() && !now.Before(g.notBefore) {
+	if g.State == PreparingRebalance && (g.first && !now.Before(g.notBefore) || !g.first && g.allJoined()) {
 		g.completeJoin(now)
 	}
 }
@@ -99,7 +101,7 @@ func (g *Group) choose() (best string) {
 	votes := map[string]int{}
 	for _, m := range g.sorted() {
 		for _, p := range m.Protocols {
-			if !g.allOffer(p.Name, "") {
+			if !g.allOffer(p.Name) {
 				continue
 			}
 			if votes[p.Name]++; votes[p.Name] > votes[best] {
@@ -130,6 +132,10 @@ type Synced struct {
 
 // Sync asks for the member's assignment; the leader's sync brings all of them.
 func (g *Group) Sync(now time.Time, req SyncRequest) {
+	if g.modern != nil {
+		g.syncModern(now, &req)
+		return
+	}
 	m, err := g.current(req.MemberID, req.InstanceID, req.Generation)
 	if err == nil && (differs(req.ProtocolType, g.ProtocolType) || differs(req.Protocol, g.Protocol)) {
 		err = kerr.InconsistentGroupProtocol
