@@ -48,6 +48,7 @@ type fetchSession struct {
 	epoch int32
 	used  time.Time
 	order []*sessionPartition // what was read last comes last, so that all get their turn (KIP-227)
+	spare []*sessionPartition // for rotate
 	find  map[sessionKey]*sessionPartition
 }
 
@@ -63,6 +64,7 @@ type sessionPartition struct {
 	fetchWish
 	hw, start int64
 	known     bool // its topic was there
+	read      bool // within rotate
 }
 
 func newFetchSessions(slots int) *fetchSessions {
@@ -248,20 +250,20 @@ func (sp *sessionPartition) tell(p *fetchPartition) bool {
 
 // rotate puts the partitions whose records are told behind the others.
 func (session *fetchSession) rotate(f *fetchRequest) {
-	read := map[*sessionPartition]bool{}
 	f.partitions(func(_ *fetchTopic, p *fetchPartition) bool {
-		if p.chunk.Len() > 0 {
-			read[p.in] = true
-		}
+		p.in.read = p.chunk.Len() > 0
 		return true
 	})
-	var first, last []*sessionPartition
+	last, n := session.spare[:0], 0
 	for _, sp := range session.order {
-		if read[sp] {
+		if sp.read {
+			sp.read = false
 			last = append(last, sp)
 		} else {
-			first = append(first, sp)
+			session.order[n] = sp
+			n++
 		}
 	}
-	session.order = append(first, last...)
+	copy(session.order[n:], last)
+	session.spare = last
 }
