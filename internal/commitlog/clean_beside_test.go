@@ -143,6 +143,9 @@ func BenchmarkClean(b *testing.B) {
 		if err := l.WaitDurable(b.Context(), l.EndOffset()-1); err != nil {
 			b.Fatal(err)
 		}
+		for list := *l.segments.Load(); l.settled() < list[len(list)-1].base; {
+			time.Sleep(time.Millisecond)
+		}
 		b.StartTimer()
 		stats, err := l.Clean(b.Context(), CleanOptions{FirstDirty: -1, MapBytes: 1 << 24, MapLoad: 0.9})
 		if err != nil || stats.RecordsKept >= stats.RecordsRead/4 {
