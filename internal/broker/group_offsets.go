@@ -41,6 +41,9 @@ func (gc *groups) commit(id string, by group.Committer, pid int64, epoch int16, 
 		return at, err
 	}
 	now := gc.b.config.Now()
+	if gc.state.all[id] == nil && by.Generation >= 0 && by.Checks {
+		return at, kerr.GroupIDNotFound
+	}
 	g := gc.state.all.Get(id, gc.config)
 	defer func() {
 		if g.Unused() {

@@ -181,11 +181,11 @@ func earlier(a, b time.Time) time.Time {
 	return b
 }
 
-// replace gives a static member that came back a new id (KIP-345). The group keeps its generation if the member wants what it
-// wanted, so that a restart costs no rebalance.
+// replace gives a static member that came back a new id (KIP-345). The group keeps its generation unless another protocol would be
+// chosen now, so that a restart costs no rebalance.
 func (g *Group) replace(now time.Time, m *member, req *JoinRequest) {
 	g.refuse(m, kerr.FencedInstanceID)
-	same, leader, former := m.sameProtocols(req.Protocols), g.Leader == m.ID, m.ID
+	leader, former := g.Leader == m.ID, m.ID
 	delete(g.members, m.ID)
 	m.ID = req.NewID
 	m.JoinRequest = *req
@@ -194,7 +194,7 @@ func (g *Group) replace(now time.Time, m *member, req *JoinRequest) {
 	if leader {
 		g.Leader = m.ID
 	}
-	if g.State != Stable || !same {
+	if g.State != Stable || g.choose() != g.Protocol {
 		g.wait(m, req)
 		g.prepare(now)
 		return

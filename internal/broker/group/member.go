@@ -65,6 +65,10 @@ func (g *Group) add(m *member) {
 
 // remove forgets a member; afterLoss must follow.
 func (g *Group) remove(m *member) {
+	if m.joining != 0 { // without its id, as Kafka tells one that is removed while it waits
+		g.reply(Reply{Ticket: m.joining, Joined: &Joined{Err: kerr.UnknownMemberID, Generation: -1}})
+		m.joining = 0
+	}
 	g.refuse(m, kerr.UnknownMemberID)
 	delete(g.members, m.ID)
 	if m.InstanceID != nil && g.static[*m.InstanceID] == m.ID {

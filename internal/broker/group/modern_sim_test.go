@@ -68,7 +68,7 @@ var simConfig = Config{
 // the epoch never falls, and memory is what the log says; when all are quiet, everybody ends at the target and every partition that
 // somebody wants is owned.
 func TestConsumerGroupSimulation(t *testing.T) {
-	seeds := uint64(120)
+	seeds := uint64(60)
 	if testing.Short() {
 		seeds = 30
 	}
@@ -265,7 +265,7 @@ func (s *sim) check() {
 			s.t.Fatalf("%s is noted as the owner of what it has not", id)
 		}
 	}
-	if s.rnd.IntN(20) == 0 {
+	if s.rnd.IntN(60) == 0 {
 		if got, want := s.print(s.readBack()), s.print(s.g); got != want {
 			s.t.Fatalf("read back:\n%s\nis:\n%s", got, want)
 		}

@@ -1,7 +1,9 @@
 package group
 
 import (
+	"cmp"
 	"time"
+	"unicode/utf16"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 )
@@ -96,21 +98,33 @@ func (g *Group) completeJoin(now time.Time) {
 	}
 }
 
-// choose takes a vote: of the protocols that all members offer, each names the first of its list.
+// choose takes a vote: of the protocols that all members offer, each names the first of its list. A tie goes to the one that comes first
+// in a Java hash table, as in Kafka.
 func (g *Group) choose() (best string) {
 	votes := map[string]int{}
 	for _, m := range g.sorted() {
 		for _, p := range m.Protocols {
-			if !g.allOffer(p.Name) {
-				continue
+			if g.allOffer(p.Name) {
+				votes[p.Name]++
+				break
 			}
-			if votes[p.Name]++; votes[p.Name] > votes[best] {
-				best = p.Name
-			}
-			break
+		}
+	}
+	for name, n := range votes {
+		if n > votes[best] || n == votes[best] && cmp.Or(cmp.Compare(javaBucket(name), javaBucket(best)), cmp.Compare(name, best)) < 0 {
+			best = name
 		}
 	}
 	return best
+}
+
+// javaBucket is where a string is in a small java.util.HashMap.
+func javaBucket(s string) uint32 {
+	var h uint32
+	for _, u := range utf16.Encode([]rune(s)) {
+		h = 31*h + uint32(u)
+	}
+	return (h ^ h>>16) & 15
 }
 
 // SyncRequest is a SyncGroup.
