@@ -51,6 +51,23 @@ func TestServerSideGroup(t *testing.T) {
 			}
 		}
 	}
+	alter := kmsg.NewPtrIncrementalAlterConfigsRequest()
+	resource := kmsg.NewIncrementalAlterConfigsRequestResource()
+	resource.ResourceType, resource.ResourceName = kmsg.ConfigResourceTypeGroupConfig, "slow"
+	interval := "7000"
+	resource.Configs = []kmsg.IncrementalAlterConfigsRequestResourceConfig{{Name: "consumer.heartbeat.interval.ms", Value: &interval}}
+	alter.Resources = append(alter.Resources, resource)
+	if resp, err := alter.RequestWith(testContext(t), tb.client(t)); err != nil || resp.Resources[0].ErrorCode != 0 {
+		t.Fatalf("%v %+v", err, resp)
+	}
+	for group, want := range map[string]int32{"slow": 7000, "other": 50} {
+		beat := kmsg.NewPtrConsumerGroupHeartbeatRequest()
+		beat.Version, beat.Group, beat.MemberID, beat.RebalanceTimeoutMillis = 1, group, "m", 1000
+		beat.SubscribedTopicNames, beat.Topics = []string{"in-1"}, []kmsg.ConsumerGroupHeartbeatRequestTopic{}
+		if resp := tb.dial(t).ask(t, beat).(*kmsg.ConsumerGroupHeartbeatResponse); resp.HeartbeatIntervalMillis != want {
+			t.Errorf("group %s is to beat every %d ms, want %d: %+v", group, resp.HeartbeatIntervalMillis, want, resp)
+		}
+	}
 	put(tb, "in-1", 4, "first")
 	one := member()
 	read(4, one)

@@ -35,8 +35,12 @@ func newGroups(b *Broker) *groups {
 	gc := &groups{config: group.Config{
 		Topics: groupTopics{b.meta},
 		Consumer: group.ConsumerConfig{
-			Session:   ms("group.consumer.session.timeout.ms"),
-			Heartbeat: ms("group.consumer.heartbeat.interval.ms"),
+			Times: func(id string) (session, heartbeat time.Duration) {
+				of := func(name string) time.Duration {
+					return time.Duration(b.meta.GroupSettingInt(id, name)) * time.Millisecond
+				}
+				return of("consumer.session.timeout.ms"), of("consumer.heartbeat.interval.ms")
+			},
 			MaxSize:   int(b.meta.SettingInt("group.consumer.max.size")),
 			Assignors: strings.Split(b.meta.Setting("group.consumer.assignors"), ","),
 			Migration: b.meta.Setting("group.consumer.migration.policy"),

@@ -44,10 +44,11 @@ type Config struct {
 
 // ConsumerConfig are the settings of groups of the consumer protocol.
 type ConsumerConfig struct {
-	Session, Heartbeat time.Duration
-	MaxSize            int      // 0 for no bound
-	Assignors          []string // the first is the default
-	Migration          string   // disabled, upgrade, downgrade or bidirectional
+	// Times are a group's session timeout and heartbeat interval, as they are now.
+	Times     func(group string) (session, heartbeat time.Duration)
+	MaxSize   int      // 0 for no bound
+	Assignors []string // the first is the default
+	Migration string   // disabled, upgrade, downgrade or bidirectional
 }
 
 // Ready is what a command led to. Replies may be sent only AFTER Records are durable; if they cannot be written the group is ahead of

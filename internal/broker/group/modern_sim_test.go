@@ -58,9 +58,13 @@ type sim struct {
 	deleted map[string]bool
 }
 
+const simSession = 10 * time.Second
+
+func simTimes(string) (session, heartbeat time.Duration) { return simSession, time.Second }
+
 var simConfig = Config{
 	MinSession: time.Second, MaxSession: time.Minute,
-	Consumer: ConsumerConfig{Session: 10 * time.Second, Heartbeat: time.Second, Assignors: []string{"uniform", "range"}, Migration: "bidirectional"},
+	Consumer: ConsumerConfig{Times: simTimes, Assignors: []string{"uniform", "range"}, Migration: "bidirectional"},
 }
 
 // TestConsumerGroupSimulation lets members join, leave, fall silent, lose answers, change their minds and be slow to let go, while
@@ -244,7 +248,7 @@ func (s *sim) check() {
 	owner := map[IDPartition]string{}
 	for _, m := range s.members {
 		// A member whose session the group has ended knows it no later than its own: only those of whom the group knows may act.
-		if known := s.g.modern.members[m.id]; known == nil || known.epoch < 0 || s.now.Sub(m.spoken) >= s.config.Consumer.Session {
+		if known := s.g.modern.members[m.id]; known == nil || known.epoch < 0 || s.now.Sub(m.spoken) >= simSession {
 			continue
 		}
 		if known := s.g.modern.members[m.id]; m.epoch != known.epoch && m.epoch != known.previous {

@@ -34,7 +34,10 @@ var topicConfigs = newConfigTable([]ConfigSpec{
 const internalSegmentBytes = "internal.segment.bytes"
 
 // groupConfigs are the configs of a group that act (KIP-848, KIP-932).
-var groupConfigs = newConfigTable(nil)
+var groupConfigs = newConfigTable([]ConfigSpec{
+	{Name: "consumer.heartbeat.interval.ms", Default: "5000", Synonym: "group.consumer.heartbeat.interval.ms"},
+	{Name: "consumer.session.timeout.ms", Default: "45000", Synonym: "group.consumer.session.timeout.ms"},
+})
 
 // clientMetricsConfigs are the configs of a subscription to clients' metrics that act (KIP-714).
 var clientMetricsConfigs = newConfigTable([]ConfigSpec{
