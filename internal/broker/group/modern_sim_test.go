@@ -17,6 +17,14 @@ type simTopics map[string]Topic
 
 func (s simTopics) ByName(name string) (Topic, bool) { t, ok := s[name]; return t, ok }
 func (s simTopics) Names() []string                  { return slices.Sorted(maps.Keys(s)) }
+
+// Version rises, for topics only come and grow.
+func (s simTopics) Version() (v int64) {
+	for _, t := range s {
+		v += int64(t.Partitions) + 1
+	}
+	return v + 1
+}
 func (s simTopics) ByID(id TopicID) (Topic, bool) {
 	for _, t := range s {
 		if t.ID == id {
@@ -107,7 +115,6 @@ func (s *sim) step() {
 	case n < 15:
 		name := string('a' + rune(s.rnd.IntN(4)))
 		s.topics.put(name, s.topics[name].Partitions+1+int32(s.rnd.IntN(2)))
-		s.g.TopicsChanged()
 	case n < 18 && len(s.members) > 0:
 		m := s.members[s.rnd.IntN(len(s.members))]
 		m.topics, m.pattern, m.fresh = s.subscription()
