@@ -91,7 +91,7 @@ func (s *system) read() (entries []entry, err error) {
 	p := partition{s.log}
 	var buf []byte
 	for at := s.log.StartOffset(); at < s.log.EndOffset(); {
-		if buf, err = p.read(at, 1<<20, buf[:0], commitlog.End, false); err != nil {
+		if buf, err = p.read(at, 1<<20, buf[:0], commitlog.End, true); err != nil {
 			return nil, err
 		}
 		for rest := buf; len(rest) > 0; {

@@ -137,6 +137,10 @@ func (s *Store) replay() error {
 		if err != nil {
 			return err
 		}
+		if chunk.Damage != nil { // a state with a hole in it would make again, with new ids, what it does not know
+			chunk.Release()
+			return chunk.Damage
+		}
 		buf, err = chunk.Bytes(buf)
 		chunk.Release()
 		if err != nil {
