@@ -240,7 +240,7 @@ func (part *producePartition) write(w *writer, version int16) {
 		w.int64(start)
 	}
 	if version >= 8 {
-		w.length(0) // records in error: all of them, if any
+		writeRecordErrors(w, part.err)
 		message := messageOf(part.err)
 		if message == nil {
 			w.nullableString("", true)

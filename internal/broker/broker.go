@@ -143,6 +143,7 @@ func Open(config Config) (*Broker, error) {
 	b.meta.Watch(func(e metadata.Event) { go b.groups.topicChanged(e) }) // not here: it takes locks that creating a topic waits for
 	b.states.start()
 	b.running.Go(b.retain)
+	b.running.Go(newCleaner(b).run)
 	b.running.Go(b.groups.expireOffsets)
 	return b, nil
 }

@@ -79,11 +79,9 @@ type sim struct {
 
 const simSession = 10 * time.Second
 
-func simTimes(string) (session, heartbeat time.Duration) { return simSession, time.Second }
-
 var simConfig = Config{
 	MinSession: time.Second, MaxSession: time.Minute,
-	Consumer: ConsumerConfig{Times: simTimes, Assignors: []string{"uniform", "range"}, Migration: "upgrade"},
+	Consumer: ConsumerConfig{Session: simSession, Heartbeat: time.Second, Assignors: []string{"uniform", "range"}, Migration: "upgrade"},
 }
 
 // TestConsumerGroupSimulation lets members of both protocols join, leave, fall silent, lose answers, change their minds and be slow to
