@@ -25,7 +25,7 @@ const (
 // AppendInfo is where batches have gone.
 type AppendInfo struct {
 	FirstOffset, LastOffset int64
-	// LogAppendTime is the time that the broker stamped, -1 with create times.
+	// LogAppendTime is the time that the broker stamped, -1 with create times; of a duplicate the batch's, as Kafka has it.
 	LogAppendTime int64
 	LogStart      int64
 	// Duplicate says that the batch was in the log before, at these offsets.
@@ -137,7 +137,10 @@ func validateBatch(b wire.Batch, origin Origin, c *Config) error {
 	if b.IsControl() {
 		return fmt.Errorf("%w: a client may not write control records", ErrInvalidRecord)
 	}
-	if b.Codec() > wire.Zstd || b.ProducerID() >= 0 && (b.ProducerEpoch() < 0 || b.BaseSequence() < 0) {
+	if b.ProducerID() >= 0 && b.ProducerEpoch() < 0 {
+		return fmt.Errorf("%w: producer %d has epoch %d", ErrInvalidProducerEpoch, b.ProducerID(), b.ProducerEpoch())
+	}
+	if b.Codec() > wire.Zstd || b.ProducerID() >= 0 && b.BaseSequence() < 0 {
 		return fmt.Errorf("%w: codec %v, producer %d, epoch %d, sequence %d", ErrInvalidRecord, b.Codec(), b.ProducerID(),
 			b.ProducerEpoch(), b.BaseSequence())
 	}
@@ -157,6 +160,7 @@ func (l *Log) appendLocked(batches []byte, origin Origin, leaderEpoch int32, c *
 		return info, err
 	} else if dup != nil {
 		info.FirstOffset, info.LastOffset, info.Duplicate = dup.lastOffset-int64(dup.delta), dup.lastOffset, true
+		info.LogAppendTime = dup.time
 		return info, nil
 	}
 	first := l.end.Load()

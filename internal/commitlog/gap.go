@@ -34,7 +34,7 @@ func (l *Log) gapInstead(err error, offset int64, limit Limit, maxBytes int, min
 		return empty, nil
 	}
 	b := wire.EmptyBatch(offset, next-1)
-	return Chunk{FirstBatchOffset: offset, Range: FileRange{File: bytesFile(b), Len: len(b)}, Damage: d}, nil
+	return Chunk{FirstBatchOffset: offset, Below: next, Range: FileRange{File: bytesFile(b), Len: len(b)}, Damage: d}, nil
 }
 
 // reportGap tells of offsets that no file holds, once.

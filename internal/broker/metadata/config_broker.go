@@ -31,6 +31,7 @@ var brokerConfigs = newConfigTable(append(topicDefaults(), []ConfigSpec{
 	{Name: "log.retention.minutes", Null: true},
 	{Name: "log.roll.hours", Default: "168"},
 	{Name: "max.connection.creation.rate", Default: "2147483647"},
+	{Name: "max.incremental.fetch.session.cache.slots", Default: "1000"},
 	{Name: "num.partitions", Default: "1"},
 	{Name: "offset.metadata.max.bytes", Default: "4096"},
 	{Name: "offsets.retention.check.interval.ms", Default: "600000"},
