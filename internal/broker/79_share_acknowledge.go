@@ -1,6 +1,8 @@
 package broker
 
 import (
+	"errors"
+
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -29,7 +31,7 @@ func handleShareAcknowledge(c *call, req *kmsg.ShareAcknowledgeRequest) reply {
 		session, err = c.shares.acknowledging(k, req.ShareSessionEpoch)
 	}
 	if err != nil {
-		resp.ErrorCode, resp.ErrorMessage = groupCode(err), faultText(err)
+		resp.ErrorCode = groupCode(err) // without a sentence, as Kafka
 		return answer(resp)
 	}
 	var done []shareAck
@@ -51,7 +53,7 @@ func handleShareAcknowledge(c *call, req *kmsg.ShareAcknowledgeRequest) reply {
 			a := &done[i]
 			a.settle(c)
 			rp := kmsg.NewShareAcknowledgeResponseTopicPartition()
-			rp.Partition, rp.ErrorCode, rp.ErrorMessage = a.Partition, codeOf(a.err), faultText(a.err)
+			rp.Partition, rp.ErrorCode, rp.ErrorMessage = a.Partition, codeOf(a.err), shareText(a.err)
 			if n := len(resp.Topics); n == 0 || resp.Topics[n-1].TopicID != a.ID {
 				rt := kmsg.NewShareAcknowledgeResponseTopic()
 				rt.TopicID = a.ID
@@ -67,10 +69,10 @@ func handleShareAcknowledge(c *call, req *kmsg.ShareAcknowledgeRequest) reply {
 // shareSessionKey names the session of a request.
 func shareSessionKey(group, member *string) (k share.SessionKey, err error) {
 	if group == nil {
-		return k, errShareGroup
+		return k, kerr.InvalidRequest
 	}
 	if member == nil || *member == "" || len(*member) > maxMemberID {
-		return k, errShareMember
+		return k, kerr.InvalidRequest
 	}
 	return share.SessionKey{Group: *group, Member: *member}, nil
 }
@@ -111,3 +113,12 @@ func (c *call) acknowledge(k share.SessionKey, p share.IDPartition, acks []share
 }
 
 func hasPartition(t *metadata.Topic, i int32) bool { return i >= 0 && i < t.Partitions }
+
+// shareText is the sentence beside an error of a share partition, which only those have that come from the records in flight.
+func shareText(err error) *string {
+	var f *share.Fault
+	if errors.As(err, &f) {
+		return &f.Text
+	}
+	return nil
+}
