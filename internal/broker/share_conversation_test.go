@@ -137,6 +137,9 @@ func (c *conversation) produce() {
 	req.Topics[0].Partitions[0].Partition = int32(i)
 	if end := c.field("txn", ""); end != "" {
 		id := "txn-" + c.salt
+		find := kmsg.NewPtrFindCoordinatorRequest() // which makes Kafka make its topic
+		find.Version, find.CoordinatorType, find.CoordinatorKeys = 6, 1, []string{id}
+		c.ask(find)
 		init := kmsg.NewPtrInitProducerIDRequest()
 		init.Version, init.TransactionalID, init.TransactionTimeoutMillis, init.ProducerID, init.ProducerEpoch = 4, &id, 60000, -1, -1
 		p := c.ask(init).(*kmsg.InitProducerIDResponse)
