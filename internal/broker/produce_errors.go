@@ -12,7 +12,7 @@ var produceErrors = map[int16]bool{
 	kerr.NotLeaderForPartition.Code: true, kerr.RequestTimedOut.Code: true, kerr.NotEnoughReplicas.Code: true,
 	kerr.KafkaStorageError.Code: true, kerr.CorruptMessage.Code: true, kerr.ConcurrentTransactions.Code: true,
 
-	kerr.InvalidTopicException.Code: false, kerr.MessageTooLarge.Code: false, kerr.InvalidRequiredAcks.Code: false,
+	kerr.InvalidTopicException.Code: false, kerr.MessageTooLarge.Code: false, kerr.RecordListTooLarge.Code: false, kerr.InvalidRequiredAcks.Code: false,
 	kerr.InvalidTimestamp.Code: false, kerr.InvalidRecord.Code: false, kerr.UnsupportedCompressionType.Code: false,
 	kerr.OutOfOrderSequenceNumber.Code: false, kerr.UnknownProducerID.Code: false, kerr.InvalidProducerEpoch.Code: false,
 	kerr.InvalidTxnState.Code: false, kerr.InvalidProducerIDMapping.Code: false, kerr.TransactionAbortable.Code: false,

@@ -67,7 +67,7 @@ func TestProduceHandlerIsLinted(t *testing.T) {
 // decided are the names in produceErrors, and those of errors.go that only other APIs meet.
 var decided = map[string]bool{
 	"UnknownTopicOrPartition": true, "UnknownTopicID": true, "NotLeaderForPartition": true, "RequestTimedOut": true, "KafkaStorageError": true,
-	"CorruptMessage": true, "InvalidTopicException": true, "MessageTooLarge": true, "InvalidRequiredAcks": true, "InvalidTimestamp": true,
+	"CorruptMessage": true, "InvalidTopicException": true, "MessageTooLarge": true, "RecordListTooLarge": true, "InvalidRequiredAcks": true, "InvalidTimestamp": true,
 	"InvalidRecord": true, "UnsupportedCompressionType": true, "OutOfOrderSequenceNumber": true, "UnknownProducerID": true,
 	"InvalidProducerEpoch": true, "InvalidTxnState": true, "InvalidProducerIDMapping": true, "TransactionAbortable": true,
 	"TransactionalIDAuthorizationFailed": true, "TopicAuthorizationFailed": true, "ClusterAuthorizationFailed": true,
