@@ -2,8 +2,11 @@ package commitlog
 
 import (
 	"fmt"
+	"path/filepath"
 	"strconv"
 	"strings"
+
+	"github.com/millrace/millrace/internal/vfs"
 )
 
 // Kafka's names in a partition's directory. A segment's files are named by its base offset, twenty digits; the sums and the checkpoint are ours.
@@ -31,4 +34,10 @@ func parseName(name, suffix string) (base int64, ok bool) {
 	}
 	base, err := strconv.ParseInt(digits, 10, 64)
 	return base, err == nil && base >= 0
+}
+
+// IsLog says whether a directory is a log that this program has written: it has the file that Kafka's do not have.
+func IsLog(fs vfs.FS, dir string) bool {
+	info, err := fs.Stat(filepath.Join(dir, checkpointName))
+	return err == nil && !info.Dir
 }

@@ -45,7 +45,7 @@ func Open(o Options) (*Log, error) {
 	if err := l.makeDir(o); err != nil {
 		return nil, err
 	}
-	r := &recovery{Log: l}
+	r := &recovery{Log: l, topicID: o.TopicID}
 	if err := r.run(); err != nil {
 		r.abandon()
 		return nil, fmt.Errorf("open log %s: %w", l.dir, err)
@@ -69,6 +69,7 @@ func (l *Log) makeDir(o Options) error {
 // recovery is Open at work.
 type recovery struct {
 	*Log
+	topicID   [16]byte
 	ck        checkpoint
 	segments  []*segment
 	snapshots []int64 // offsets, growing
@@ -135,7 +136,7 @@ func (r *recovery) abandon() {
 }
 
 func (r *recovery) readCheckpoint() (found, damaged bool, err error) {
-	r.Log.ck, found, damaged, err = openCheckpoint(&r.place)
+	r.Log.ck, found, damaged, err = openCheckpoint(&r.place, r.topicID)
 	r.blank = r.Log.ck.blank
 	if err == nil {
 		r.ck = r.Log.ck.get()
@@ -199,11 +200,18 @@ func (r *recovery) readEpochs() error {
 // guessCheckpoint stands in for a checkpoint that is not there: all but the last segment count as synced, and of that what is before
 // the end of its last sound batch.
 func (r *recovery) guessCheckpoint(damaged bool) error {
-	if damaged {
-		r.report(Finding{Path: filepath.Join(r.dir, checkpointName), First: -1, Next: -1,
-			What: "checkpoint is damaged: the log is taken to end behind its last sound batch"})
-	}
 	r.changed = true
+	if len(r.segments) == 0 && !damaged {
+		return nil
+	}
+	what := "is missing"
+	if damaged {
+		what = "is damaged"
+	} else if r.blank {
+		what = "is blank"
+	}
+	r.report(Finding{Path: filepath.Join(r.dir, checkpointName), First: -1, Next: -1,
+		What: "checkpoint " + what + ": the log is taken to end behind its last sound batch"})
 	if len(r.segments) == 0 {
 		return nil
 	}

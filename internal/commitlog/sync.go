@@ -36,6 +36,7 @@ type rounds struct {
 	shut             bool // no more rounds
 	checkpointSynced time.Time
 	markEvery        int64 // markInterval, less in tests
+	metadata         bool  // partition.metadata was written and not synced
 	snapshotAt       int64 // the last snapshot that no segment begins with, -1 if there is none
 	allocated        int64 // of the active segment
 	allocatedFor     int64 // its base
@@ -245,12 +246,22 @@ func (l *Log) markHere(r *round) error {
 	if err := writeFile(l.fs, l.path(r.end.offset, snapshotSuffix), r.snapshot, true); err != nil {
 		return err
 	}
+	if l.round.metadata {
+		if err := syncFile(l.fs, filepath.Join(l.dir, metadataName)); err != nil {
+			return err
+		}
+		l.round.metadata = false
+	}
 	return l.fs.SyncDir(l.dir)
 }
 
 // dropSnapshots removes the snapshot before the one that was just made, unless a segment begins there.
 func (l *Log) dropSnapshots(r *round) {
 	if r.snapshot == nil || r.end.offset == l.round.snapshotAt {
+		return
+	}
+	if r.shared { // the checkpoint that no longer needs it is not on disk yet; the next Open removes it
+		l.round.snapshotAt = r.end.offset
 		return
 	}
 	if at := l.round.snapshotAt; at >= 0 && !l.begins(at) {

@@ -132,7 +132,7 @@ func (s *Store) openPartition(t *Topic, p *partition, i int32) (*commitlog.Log, 
 	return p.get(s.opt.Now, func() (*commitlog.Log, error) {
 		log, err := commitlog.Open(commitlog.Options{
 			FS: s.opt.FS, Dir: s.partitionDir(t.Name, i), TopicID: t.ID, Config: s.logConfig(t.ID),
-			Now: s.opt.Now, Syncer: s.syncer, Report: s.finding,
+			Now: s.opt.Now, Syncer: s.syncer, Handles: s.handles, Report: s.finding, OtherTopic: s.isTopic,
 		})
 		if err != nil {
 			s.opt.Report(fmt.Sprintf("partition %s-%d does not open: %v", t.Name, i, err))
@@ -140,6 +140,14 @@ func (s *Store) openPartition(t *Topic, p *partition, i int32) (*commitlog.Log, 
 		}
 		return log, nil
 	})
+}
+
+// isTopic says whether an id is or was a topic's.
+func (s *Store) isTopic(id [16]byte) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	_, deleted := s.mu.state.deleted[id]
+	return deleted || s.mu.state.byID[id] != nil
 }
 
 // logConfig resolves the newest configs of a topic, which may have changed since the caller looked it up.

@@ -23,6 +23,8 @@ import (
 //	5 broker config v0 configs strings: all that are set, replacing what was
 //	6 producer ids v0  next uvarint: every smaller producer id may have been handed out
 //	7 snapshot     v0  what follows in this batch is the whole state: forget what came before
+//	8 identity     v0  cluster id string · directory id string · node id uvarint: what meta.properties says
+//	9 gone         v0  id 16 · name string: a topic that was deleted, in a snapshot
 //
 // A record batch is atomic: its checksum covers all of it. So changes that belong together share one, a snapshot too. A kind or a
 // version that is not known here was written by a newer millrace, and the log is refused rather than half understood.
@@ -34,6 +36,8 @@ const (
 	kindBrokerConfig = 5
 	kindProducerIDs  = 6
 	kindSnapshot     = 7
+	kindIdentity     = 8
+	kindGone         = 9
 )
 
 // record is one change of the state.
@@ -66,6 +70,13 @@ type brokerConfigRecord struct{ configs map[string]string }
 type producerIDsRecord struct{ next int64 }
 
 type snapshotRecord struct{}
+
+type identityRecord struct{ Identity }
+
+type goneRecord struct {
+	id   UUID
+	name string
+}
 
 func (r topicRecord) appendTo(dst []byte) []byte {
 	dst = append(dst, kindTopic, 0)
@@ -100,6 +111,16 @@ func (r producerIDsRecord) appendTo(dst []byte) []byte {
 
 func (snapshotRecord) appendTo(dst []byte) []byte { return append(dst, kindSnapshot, 0) }
 
+func (r identityRecord) appendTo(dst []byte) []byte {
+	dst = appendString(appendString(append(dst, kindIdentity, 0), r.ClusterID), r.DirectoryID)
+	return binary.AppendUvarint(dst, uint64(uint32(r.NodeID)))
+}
+
+func (r goneRecord) appendTo(dst []byte) []byte {
+	dst = append(append(dst, kindGone, 0), r.id[:]...)
+	return appendString(dst, r.name)
+}
+
 func appendString(dst []byte, s string) []byte {
 	return append(binary.AppendUvarint(dst, uint64(len(s))), s...)
 }
@@ -120,7 +141,7 @@ func decodeRecord(b []byte) (record, error) {
 		return nil, errShortRecord
 	}
 	kind, version := b[0], b[1]
-	if kind < kindTopic || kind > kindSnapshot || version != 0 {
+	if kind < kindTopic || kind > kindGone || version != 0 {
 		return nil, fmt.Errorf("metadata record of kind %d version %d: written by a newer millrace", kind, version)
 	}
 	d := &decoder{b: b[2:]}
@@ -140,6 +161,10 @@ func decodeRecord(b []byte) (record, error) {
 		r = producerIDsRecord{d.int64()}
 	case kindSnapshot:
 		r = snapshotRecord{}
+	case kindIdentity:
+		r = identityRecord{Identity{ClusterID: d.string(), DirectoryID: d.string(), NodeID: d.int32()}}
+	case kindGone:
+		r = goneRecord{d.uuid(), d.string()}
 	}
 	if d.bad {
 		return nil, errShortRecord
