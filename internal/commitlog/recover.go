@@ -226,7 +226,7 @@ func (r *recovery) guessPoint() error {
 	r.ck.recovery = position{s.base, s.base, 0}
 	err := s.eachSound(func(b wire.Batch, pos int64) {
 		r.ck.recovery = position{b.NextOffset(), s.base, pos + int64(b.Size())}
-	})
+	}, func(damage) {})
 	r.ck.mark = mark{position: position{s.base, s.base, 0}}
 	return err
 }
