@@ -230,7 +230,7 @@ func (part *producePartition) write(w *writer, version int16) {
 		first, start, appended = -1, -1, -1
 	}
 	w.int32(part.index)
-	w.int16(codeOf(part.err))
+	w.int16(storageCode(part.err, version >= 4))
 	w.int64(first)
 	w.int64(appended)
 	if version >= 5 {

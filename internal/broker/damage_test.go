@@ -344,7 +344,7 @@ func damageSubject(t *testing.T, clean bool) *vfs.Mem {
 		}
 	}
 	for _, group := range []string{"g", "h", "i"} {
-		commitOffset(t, tb, group, 5)
+		commitOffset(t, tb, group, "t", 5)
 	}
 	if !clean {
 		return fs
@@ -395,10 +395,10 @@ func checkDamaged(t *testing.T, d *disk, says string) {
 	}
 }
 
-func commitOffset(t *testing.T, tb *testBroker, group string, at int64) {
+func commitOffset(t *testing.T, tb *testBroker, group, topic string, at int64) {
 	t.Helper()
 	offsets := kadm.Offsets{}
-	offsets.Add(kadm.Offset{Topic: "t", Partition: 0, At: at, LeaderEpoch: -1})
+	offsets.Add(kadm.Offset{Topic: topic, Partition: 0, At: at, LeaderEpoch: -1})
 	if err := tb.admin(t).CommitAllOffsets(testContext(t), group, offsets); err != nil {
 		t.Fatal(err)
 	}
@@ -407,7 +407,7 @@ func commitOffset(t *testing.T, tb *testBroker, group string, at int64) {
 // commitAgain checks that the groups work.
 func commitAgain(t *testing.T, tb *testBroker) {
 	for _, group := range []string{"g", "h", "i"} {
-		commitOffset(t, tb, group, 7)
+		commitOffset(t, tb, group, "t", 7)
 		back, err := tb.admin(t).FetchOffsets(testContext(t), group)
 		if err != nil {
 			t.Fatal(err)

@@ -117,7 +117,7 @@ func txnSubject(t *testing.T, clean bool) (*vfs.Mem, map[int64]decided) {
 		all[first] = d
 	}
 	for _, group := range []string{"g", "h", "i"} {
-		commitOffset(t, tb, group, 5)
+		commitOffset(t, tb, group, "t", 5)
 	}
 	if clean {
 		if err := tb.Close(); err != nil {

@@ -36,6 +36,23 @@ func parseName(name, suffix string) (base int64, ok bool) {
 	return base, err == nil && base >= 0
 }
 
+// SizeOf is the bytes of the segments in a directory, whether it is open as a log or not; 0 if there is none.
+func SizeOf(fs vfs.FS, dir string) (size int64) {
+	names, err := fs.List(dir)
+	if err != nil {
+		return 0
+	}
+	for _, name := range names {
+		if _, ok := parseName(name, logSuffix); !ok {
+			continue
+		}
+		if info, err := fs.Stat(filepath.Join(dir, name)); err == nil {
+			size += info.Size
+		}
+	}
+	return size
+}
+
 // IsLog says whether a directory is a log that this program has written: it has the file that Kafka's do not have.
 func IsLog(fs vfs.FS, dir string) bool {
 	info, err := fs.Stat(filepath.Join(dir, checkpointName))

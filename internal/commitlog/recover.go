@@ -28,7 +28,7 @@ func Open(o Options) (*Log, error) {
 	if err := o.Config.Validate(); err != nil {
 		return nil, err
 	}
-	l := &Log{place: place{fs: o.FS, dir: o.Dir, report: o.Report, handles: o.Handles}, now: o.Now, syncer: o.Syncer}
+	l := &Log{place: place{fs: o.FS, dir: o.Dir, report: o.Report, handles: o.Handles}, now: o.Now, syncer: o.Syncer, space: o.Space}
 	l.log = l
 	if l.handles == nil {
 		l.handles = NewHandles(0)
@@ -313,7 +313,9 @@ func (r *recovery) finish(found bool) error {
 		}
 	}
 	if r.changed || l.mu.newEpochs || !found {
-		if err := r.settle(); err != nil {
+		// A full disk is no reason not to serve what is there. What was found is found again by the next Open, or settled by the
+		// rounds to come.
+		if err := r.settle(); err != nil && !isFull(err) {
 			return err
 		}
 	}

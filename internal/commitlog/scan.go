@@ -44,7 +44,7 @@ func (r *recovery) scanSegment(s *segment) error {
 		if err != nil || r.exact && b.BaseOffset() != r.end.offset {
 			break
 		}
-		if _, err := f.WriteAt(b, r.end.pos); err != nil {
+		if _, err := f.WriteAt(b, r.end.pos); err != nil && !isFull(err) {
 			return err
 		}
 		s.note(b, r.end.pos, r.config.Load().IndexIntervalBytes)

@@ -135,6 +135,15 @@ func (l *Log) prepare(r *round) error {
 	return nil
 }
 
+// tryPrepare is prepare for a round that goes on without what it could not write.
+func (l *Log) tryPrepare(r *round) {
+	err := l.prepare(r)
+	r.complete = err == nil
+	if isFull(err) {
+		l.space.full(r.start, false) // the next round tries again
+	}
+}
+
 // syncData makes the data durable, file by file.
 func (l *Log) syncData(r *round) error {
 	for _, s := range r.sealed {
@@ -330,7 +339,7 @@ func (l *Log) syncOnce() (again bool) {
 	if r == nil {
 		return false
 	}
-	r.complete = l.prepare(r) == nil
+	l.tryPrepare(r)
 	return l.settle(r, l.syncData(r))
 }
 
@@ -342,6 +351,9 @@ func (l *Log) settle(r *round, err error) (again bool) {
 	}
 	l.trimAllocation(r)
 	if err := l.remember(r); err != nil {
+		if isFull(err) {
+			l.space.full(r.start, false)
+		}
 		l.mu.Lock()
 		_ = l.writeFailed(err) // a full disk is met again by the next mark; the recovery point stays where it was
 		l.mu.Unlock()
@@ -360,6 +372,9 @@ func (l *Log) lastRound() error {
 		return nil
 	}
 	if err := l.prepare(r); err != nil {
+		l.mu.Lock()
+		l.mu.newDir, l.mu.newParent, l.mu.newEpochs = l.mu.newDir || r.newDir, l.mu.newParent || r.newParent, l.mu.newEpochs || r.newEpochs
+		l.mu.Unlock()
 		return err
 	}
 	r.complete = true

@@ -108,7 +108,7 @@ func (s *Syncer) shared(logs []*Log) (again []*Log) {
 		l.round.Lock()
 		if rounds[i] = l.begin(false); rounds[i] != nil {
 			rounds[i].shared = true
-			rounds[i].complete = l.prepare(rounds[i]) == nil
+			l.tryPrepare(rounds[i])
 		}
 	}
 	err := s.volume.Sync()

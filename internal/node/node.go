@@ -96,7 +96,7 @@ func Open(config Config) (_ *Node, err error) {
 	if err != nil {
 		return nil, err
 	}
-	n.link = &logBroker{broker: n.broker}
+	n.link = &logBroker{broker: n.broker, closing: n.ctx}
 	n.connectors = []*connector.Factory{
 		logconn.Factory(n.link),
 		filesystem.Factory(vfs.OS),

@@ -88,7 +88,7 @@ func openSystem(b *broker.Broker) (*system, []entry, error) {
 }
 
 func (s *system) read() (entries []entry, err error) {
-	p := partition{s.log}
+	p := partition{log: s.log}
 	var buf []byte
 	for at := s.log.StartOffset(); at < s.log.EndOffset(); {
 		if buf, err = p.read(at, 1<<20, buf[:0], commitlog.End, false); err != nil {

@@ -25,6 +25,8 @@ var brokerConfigs = newConfigTable(append(topicDefaults(), []ConfigSpec{
 	{Name: "log.retention.hours", Type: kmsg.ConfigTypeInt, Default: "168", min: -1, Doc: "log.retention.ms in hours, where that is not set."},
 	{Name: "log.retention.minutes", Type: kmsg.ConfigTypeInt, min: -1, Doc: "log.retention.ms in minutes, where that is not set."},
 	{Name: "log.roll.hours", Type: kmsg.ConfigTypeInt, Default: "168", min: 1, Doc: "log.roll.ms in hours, where that is not set."},
+	{Name: "millrace.log.dirs.min.free.bytes", Type: kmsg.ConfigTypeLong, Default: "33554432", Dynamic: true, min: 0,
+		Doc: "Free space below which producers are refused with KAFKA_STORAGE_ERROR, which they retry, until there is more; 0 refuses nobody before the disk is full."},
 	{Name: "node.id", Type: kmsg.ConfigTypeInt, Default: "1", Doc: "The id of this node."},
 	{Name: "num.partitions", Type: kmsg.ConfigTypeInt, Default: "1", min: 1, Doc: "The partitions of a topic that is created without saying how many."},
 	{Name: "offsets.retention.minutes", Type: kmsg.ConfigTypeInt, Default: "10080", min: 1, Doc: "How long the offsets of an empty group are kept."},

@@ -10,6 +10,7 @@ import (
 	"io"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -51,6 +52,7 @@ type Store struct {
 	fresh    bool // the directory was empty
 	syncer   *commitlog.Syncer
 	handles  *commitlog.Handles
+	space    *commitlog.Space
 	log      *commitlog.Log
 	repair   repair // of the log's damage, while it is opened
 
@@ -67,6 +69,7 @@ type Store struct {
 		closed   bool
 	}
 	static   map[string]string
+	defaults atomic.Int64 // how often the broker's configs have changed
 	removing sync.WaitGroup // deleted partitions' files
 }
 
@@ -96,11 +99,12 @@ func Open(opt Options) (*Store, error) {
 func (s *Store) open() error {
 	s.syncer = commitlog.NewSyncer(commitlog.SyncerOptions{FS: s.opt.FS, Dir: s.opt.Dir})
 	s.handles = commitlog.NewHandles(0)
+	s.space = commitlog.NewSpace(commitlog.SpaceOptions{FS: s.opt.FS, Dir: s.opt.Dir, Limit: s.SettingInt(minFree), Report: s.opt.Report})
 	config := commitlog.DefaultConfig()
 	config.RetentionAge, config.MaxMessageBytes = -1, 1<<30
 	log, err := commitlog.Open(commitlog.Options{
 		FS: s.opt.FS, Dir: filepath.Join(s.opt.Dir, metadataTopic+"-0"), TopicID: MetadataTopicID, Config: config,
-		Now: s.opt.Now, Syncer: s.syncer, Handles: s.handles, Report: s.finding,
+		Now: s.opt.Now, Syncer: s.syncer, Handles: s.handles, Space: s.space, Report: s.finding,
 		OtherTopic: func([16]byte) bool { return false }, // there is one such directory
 	})
 	if err != nil {
@@ -110,6 +114,7 @@ func (s *Store) open() error {
 	if err := s.replay(); err != nil {
 		return fmt.Errorf("metadata log %s-0: %w", metadataTopic, err)
 	}
+	s.space.SetLimit(s.SettingInt(minFree))
 	if err := s.settleIdentity(); err != nil {
 		return err
 	}
@@ -291,6 +296,8 @@ func (s *Store) publish(r record) {
 		s.reconfigure(e.New)
 	}
 	if _, ok := r.(brokerConfigRecord); ok {
+		s.defaults.Add(1)
+		s.space.SetLimit(s.SettingInt(minFree))
 		for _, t := range s.Topics() {
 			s.reconfigure(t)
 		}
@@ -330,6 +337,12 @@ func (s *Store) Watch(fn func(Event)) (cancel func()) {
 		delete(s.mu.watchers, id)
 	}
 }
+
+// minFree is the setting below which producers are refused.
+const minFree = "millrace.log.dirs.min.free.bytes"
+
+// SpaceLow says whether producers are refused because the disk is almost full.
+func (s *Store) SpaceLow() bool { return s.space.Low(s.opt.Now()) }
 
 // Identity is the directory's.
 func (s *Store) Identity() Identity { return s.identity }
