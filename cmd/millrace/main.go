@@ -34,7 +34,10 @@ func root() *cobra.Command {
 		Version:       node.Version,
 		SilenceUsage:  true,
 		SilenceErrors: true,
+		Args:          knownCommand,
+		RunE:          showHelp,
 	}
+	c.SetFlagErrorFunc(flagError)
 	c.AddCommand(serveCommand(), runCommand(), sqlCommand(), topicCommand(), produceCommand(), consumeCommand())
 	return c
 }

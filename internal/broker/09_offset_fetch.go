@@ -60,7 +60,7 @@ func handleOffsetFetch(c *call, req *kmsg.OffsetFetchRequest) reply {
 func (c *call) fetchOffsets(req *kmsg.OffsetFetchRequestGroup, stable bool) (kmsg.OffsetFetchResponseGroup, place) {
 	out := kmsg.NewOffsetFetchResponseGroup()
 	out.Group = req.Group
-	at, err := c.groups.read(req.Group, func(g *group.Group) {
+	at, err := c.groups.look(req.Group, func(g *group.Group) {
 		topics := req.Topics
 		if topics == nil {
 			topics = committedTopics(g)

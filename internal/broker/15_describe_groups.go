@@ -22,7 +22,7 @@ func handleDescribeGroups(c *call, req *kmsg.DescribeGroupsRequest) reply {
 	for _, id := range req.Groups {
 		rg := kmsg.NewDescribeGroupsResponseGroup()
 		rg.Group, rg.AuthorizedOperations = id, math.MinInt32
-		_, err := c.groups.read(id, func(g *group.Group) {
+		_, err := c.groups.look(id, func(g *group.Group) {
 			if g != nil {
 				describeGroup(&rg, g)
 				return

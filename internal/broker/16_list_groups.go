@@ -24,7 +24,7 @@ func handleListGroups(c *call, req *kmsg.ListGroupsRequest) reply {
 	gc.mu.Lock()
 	defer gc.mu.Unlock()
 	resp.ErrorCode = groupCode(gc.load())
-	for id, g := range gc.mu.all {
+	for id, g := range gc.state.all {
 		if !wanted(req.StatesFilter, string(g.State)) || !wanted(req.TypesFilter, "classic") {
 			continue
 		}

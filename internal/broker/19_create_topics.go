@@ -125,6 +125,9 @@ func (c *call) checkReplicas(partition int32, replicas []int32) error {
 func (c *call) describeCreated(st *kmsg.CreateTopicsResponseTopic, t *metadata.Topic) {
 	st.TopicID, st.NumPartitions, st.ReplicationFactor = t.ID, t.Partitions, 1
 	for _, spec := range metadata.TopicConfigSpecs() {
+		if spec.Hidden {
+			continue
+		}
 		v := c.meta.TopicConfig(t, spec)
 		sc := kmsg.NewCreateTopicsResponseTopicConfig()
 		sc.Name, sc.Value, sc.Source = spec.Name, &v.Value, int8(v.Source)

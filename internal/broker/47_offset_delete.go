@@ -44,7 +44,7 @@ func (gc *groups) deleteOffsets(req *kmsg.OffsetDeleteRequest, subscribed map[st
 	if err := gc.load(); err != nil {
 		return at, err
 	}
-	g := gc.mu.all[req.Group]
+	g := gc.state.all[req.Group]
 	switch {
 	case g == nil:
 		return at, kerr.GroupIDNotFound
@@ -61,5 +61,5 @@ func (gc *groups) deleteOffsets(req *kmsg.OffsetDeleteRequest, subscribed map[st
 			named[group.Partition{Topic: t.Topic, Partition: p.Partition}] = true
 		}
 	}
-	return gc.forget(g, gc.b.config.Now(), func(p group.Partition) bool { return named[p] }, false)
+	return gc.drop(g, gc.b.config.Now(), func(p group.Partition) bool { return named[p] }, false)
 }

@@ -25,7 +25,7 @@ func register[R kmsg.Request](key, min, max int16, handle func(c *call, req R) r
 	add(&api{key: key, min: min, max: max, handle: func(c *call, req kmsg.Request) reply { return handle(c, req.(R)) }})
 }
 
-// registerRaw declares an API that decodes its requests itself. The body is overwritten by the next request.
+// registerRaw declares an API that decodes its requests itself. The body is gone when the handler returns.
 func registerRaw(key, min, max int16, handle func(c *call, body []byte) (reply, error)) {
 	add(&api{key: key, min: min, max: max, raw: handle})
 }

@@ -54,6 +54,7 @@ type Broker struct {
 	meta     *metadata.Store
 	stats    Stats
 	limits   limits
+	frames   framePool
 	host     string // advertised; empty for the connection's own
 	port     int32
 	ids      producerIDs

@@ -23,7 +23,7 @@ const (
 	controlBytes = 8 << 20
 	// trustBytes is how much memory a frame gets before its bytes are there.
 	trustBytes = 1 << 20
-	// keepBytes is how large a buffer a connection keeps between requests.
+	// keepBytes is how large a buffer for answers a connection keeps.
 	keepBytes = 2 << 20
 )
 
@@ -34,7 +34,6 @@ type conn struct {
 	ctx    context.Context // ends with the connection
 	cancel context.CancelFunc
 	in     *bufio.Reader
-	frame  []byte // of requests that handlers decode themselves
 	queue  chan pending
 	asked  atomic.Int64 // requests read and not answered
 	out    []byte       // the writer's: responses not yet sent
@@ -168,33 +167,17 @@ func (c *conn) readRequest() (pending, error) {
 		return pending{}, badf("a %s request of %d bytes, the limit is %d", kmsg.NameForKey(key), size, controlBytes)
 	}
 	p := pending{api: a, version: version, correlation: int32(binary.BigEndian.Uint32(head[8:]))}
-	body, err := c.readBody(size-8, a.raw != nil)
+	var pool *framePool // kmsg's messages keep what they were read from
+	if a.raw != nil {
+		pool = &c.b.frames
+	}
+	body, err := pool.read(c.in, size-8)
 	if err != nil {
 		return p, err
 	}
-	return c.dispatch(p, body)
-}
-
-// readBody reads the rest of a frame. Memory follows the bytes, so that announcing a large frame costs the announcer.
-func (c *conn) readBody(n int, reuse bool) ([]byte, error) {
-	var buf []byte
-	if reuse && n <= cap(c.frame) {
-		buf = c.frame[:n]
-		_, err := io.ReadFull(c.in, buf)
-		return buf, err
-	}
-	for len(buf) < n {
-		grown := make([]byte, min(n, max(trustBytes, 2*len(buf))))
-		copy(grown, buf)
-		if _, err := io.ReadFull(c.in, grown[len(buf):]); err != nil {
-			return nil, err
-		}
-		buf = grown
-	}
-	if reuse && n <= keepBytes {
-		c.frame = buf
-	}
-	return buf, nil
+	p, err = c.dispatch(p, body)
+	pool.put(body)
+	return p, err
 }
 
 // dispatch decodes a request and runs its handler.

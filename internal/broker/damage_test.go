@@ -329,7 +329,7 @@ var damageSettings = map[string]string{"offsets.topic.num.partitions": "2"}
 func damageSubject(t *testing.T, clean bool) *vfs.Mem {
 	fs := vfs.NewMem()
 	tb := start(t, Config{FS: fs, Settings: damageSettings})
-	tb.create(t, "t", 1, map[string]string{"segment.bytes": "6000", "index.interval.bytes": "400"})
+	tb.create(t, "t", 1, map[string]string{"internal.segment.bytes": "6000", "index.interval.bytes": "400"})
 	c := tb.dial(t)
 	b := wire.NewBuilder(nil)
 	now := time.Now().UnixMilli()

@@ -80,7 +80,7 @@ type decided struct {
 func txnSubject(t *testing.T, clean bool) (*vfs.Mem, map[int64]decided) {
 	fs := vfs.NewMem()
 	tb := start(t, Config{FS: fs, Settings: damageSettings})
-	tb.create(t, "t", 1, map[string]string{"segment.bytes": "5000", "index.interval.bytes": "400"})
+	tb.create(t, "t", 1, map[string]string{"internal.segment.bytes": "5000", "index.interval.bytes": "400"})
 	log, err := tb.Metadata().Partition("t", 0)
 	if err != nil {
 		t.Fatal(err)

@@ -30,7 +30,7 @@ func TestDiskFull(t *testing.T) {
 	var ahead atomic.Int64 // of the clock, so that nothing has to be waited for
 	tb := start(t, Config{FS: fs, Now: func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) },
 		Settings: map[string]string{"millrace.log.dirs.min.free.bytes": "1000000"}})
-	tb.create(t, "f", 1, map[string]string{"segment.bytes": "1024"})
+	tb.create(t, "f", 1, map[string]string{"internal.segment.bytes": "1024"})
 	cl := tb.client(t, kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerLinger(0))
 	for i := range 20 {
 		produce(t, cl, &kgo.Record{Topic: "f", Value: []byte(fmt.Sprintf("%d%0100d", i, 0))})

@@ -26,7 +26,8 @@ var lattice = map[string][]string{
 	"internal/lint":      {},
 	"internal/commitlog": {"internal/vfs", "internal/wire"},
 
-	"internal/broker/metadata": {"internal/vfs", "internal/wire", "internal/commitlog"},
+	"internal/broker/auth":     {},
+	"internal/broker/metadata": {"internal/vfs", "internal/wire", "internal/commitlog", "internal/broker/auth"},
 	"internal/broker/group":    {"internal/wire"},
 	"internal/broker/txn":      {"internal/wire"},
 	"internal/broker":          {"internal/vfs", "internal/wire", "internal/commitlog", "internal/broker/*"},

@@ -49,13 +49,14 @@ type printer interface {
 }
 
 func newPrinter(w io.Writer, f Format, columns []types.Field, streaming bool) (printer, error) {
-	switch f {
-	case Table, "":
+	f, err := ParseFormat(string(f))
+	switch {
+	case err != nil:
+		return nil, err
+	case f == Table:
 		return &tablePrinter{w: bufio.NewWriter(w), columns: columns, streaming: streaming}, nil
-	case JSON, CSV:
-		return newLinePrinter(w, f, columns)
 	}
-	return nil, fmt.Errorf("unknown output format '%s', there are table, json and csv", f)
+	return newLinePrinter(w, f, columns)
 }
 
 // linePrinter prints a line a row: values alone as CSV, or

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // The metadata log is the partition __cluster_metadata-0. The value of each of its records is one change; keys are null.
@@ -25,6 +27,9 @@ import (
 //	7 snapshot     v0  what follows in this batch is the whole state: forget what came before
 //	8 identity     v0  cluster id string · directory id string · node id uvarint: what meta.properties says
 //	9 gone         v0  id 16 · name string: a topic that was deleted, in a snapshot
+//	16 resource    v0  kind uvarint (Kafka's numbers) · name string · configs strings: all that are set, replacing what was
+//	17 quota       v0  entity strings · limits strings: all that are set, replacing what was
+//	32 to 35       users and ACLs: record_auth.go
 //
 // A record batch is atomic: its checksum covers all of it. So changes that belong together share one, a snapshot too. A kind or a
 // version that is not known here was written by a newer millrace, and the log is refused rather than half understood.
@@ -38,6 +43,8 @@ const (
 	kindSnapshot     = 7
 	kindIdentity     = 8
 	kindGone         = 9
+	kindResource     = 16
+	kindQuota        = 17
 )
 
 // record is one change of the state.
@@ -77,6 +84,13 @@ type goneRecord struct {
 	id   UUID
 	name string
 }
+
+type resourceRecord struct {
+	resource Resource
+	configs  map[string]string
+}
+
+type quotaRecord struct{ entity, limits map[string]string }
 
 func (r topicRecord) appendTo(dst []byte) []byte {
 	dst = append(dst, kindTopic, 0)
@@ -121,6 +135,15 @@ func (r goneRecord) appendTo(dst []byte) []byte {
 	return appendString(dst, r.name)
 }
 
+func (r resourceRecord) appendTo(dst []byte) []byte {
+	dst = binary.AppendUvarint(append(dst, kindResource, 0), uint64(r.resource.Kind))
+	return appendStrings(appendString(dst, r.resource.Name), r.configs)
+}
+
+func (r quotaRecord) appendTo(dst []byte) []byte {
+	return appendStrings(appendStrings(append(dst, kindQuota, 0), r.entity), r.limits)
+}
+
 func appendString(dst []byte, s string) []byte {
 	return append(binary.AppendUvarint(dst, uint64(len(s))), s...)
 }
@@ -141,8 +164,9 @@ func decodeRecord(b []byte) (record, error) {
 		return nil, errShortRecord
 	}
 	kind, version := b[0], b[1]
-	if kind < kindTopic || kind > kindGone || version != 0 {
-		return nil, fmt.Errorf("metadata record of kind %d version %d: written by a newer millrace", kind, version)
+	newer := fmt.Errorf("metadata record of kind %d version %d: written by a newer millrace", kind, version)
+	if version != 0 {
+		return nil, newer
 	}
 	d := &decoder{b: b[2:]}
 	var r record
@@ -165,6 +189,14 @@ func decodeRecord(b []byte) (record, error) {
 		r = identityRecord{Identity{ClusterID: d.string(), DirectoryID: d.string(), NodeID: d.int32()}}
 	case kindGone:
 		r = goneRecord{d.uuid(), d.string()}
+	case kindResource:
+		r = resourceRecord{Resource{kmsg.ConfigResourceType(d.int32()), d.string()}, d.strings()}
+	case kindQuota:
+		r = quotaRecord{d.strings(), d.strings()}
+	default:
+		if r = decodeAuth(kind, d); r == nil {
+			return nil, newer
+		}
 	}
 	if d.bad {
 		return nil, errShortRecord

@@ -33,15 +33,19 @@ type state struct {
 	byID         map[UUID]*Topic
 	flat         map[string]string // flatten(name) -> name
 	deleted      map[UUID]string   // ids of topics that are gone, with their names, whose directories may still be there
-	brokerConfig map[string]string // set by clients, over the server's own settings
+	brokerConfig map[string]string // set by clients for this node, over the server's own settings
+	resources    map[Resource]map[string]string
+	quotas       map[QuotaEntity]map[string]float64
 	nextProducer int64
+	auth         authState
 	identity     Identity // zero if the log does not say
 }
 
 func newState() *state {
 	return &state{
 		topics: map[string]*Topic{}, byID: map[UUID]*Topic{}, flat: map[string]string{},
-		deleted: map[UUID]string{}, brokerConfig: map[string]string{},
+		deleted: map[UUID]string{}, brokerConfig: map[string]string{}, resources: map[Resource]map[string]string{}, quotas: map[QuotaEntity]map[string]float64{},
+		auth: newAuthState(),
 	}
 }
 
@@ -76,6 +80,12 @@ func (s *state) apply(r record) error {
 		s.brokerConfig = r.configs
 	case producerIDsRecord:
 		s.nextProducer = r.next
+	case resourceRecord:
+		s.putResource(r)
+	case quotaRecord:
+		s.putQuota(r)
+	default:
+		return s.auth.apply(r)
 	}
 	return nil
 }
@@ -103,6 +113,9 @@ func (s *state) snapshot() []record {
 	if s.identity != (Identity{}) {
 		rs = append(rs, identityRecord{s.identity})
 	}
+	rs = append(rs, s.resourceRecords()...)
+	rs = append(rs, s.quotaRecords()...)
+	rs = append(rs, s.auth.snapshot()...)
 	for _, t := range s.sorted() {
 		rs = append(rs, topicRecord{t.ID, t.Name, t.Partitions, t.Created, t.Configs})
 	}
@@ -181,13 +194,4 @@ func (s *state) configure(name string, configs map[string]string) (record, error
 		return nil, err
 	}
 	return topicConfigRecord{t.ID, configs}, nil
-}
-
-func (s *state) configureBroker(configs map[string]string) (record, error) {
-	for name, value := range configs {
-		if err := checkDynamicBrokerConfig(name, value); err != nil {
-			return nil, err
-		}
-	}
-	return brokerConfigRecord{configs}, nil
 }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kerr"
 
+	"github.com/millrace/millrace/internal/broker/auth"
 	"github.com/millrace/millrace/internal/commitlog"
 	"github.com/millrace/millrace/internal/vfs"
 	"github.com/millrace/millrace/internal/wire"
@@ -65,12 +67,15 @@ type Store struct {
 		state    *state
 		parts    map[UUID][]*partition
 		watchers map[int]func(Event)
+		settings map[int]func(changed []string)
 		nextID   int
 		closed   bool
 	}
 	static   map[string]string
-	defaults atomic.Int64 // how often the broker's configs have changed
-	removing sync.WaitGroup // deleted partitions' files
+	defaults atomic.Int64               // how often the broker's configs have changed
+	noted    map[string]bool            // configs that were said to have no effect; under write
+	removing sync.WaitGroup             // deleted partitions' files
+	acls     atomic.Pointer[auth.Index] // nil when stale; written under mu
 }
 
 // Open opens a data directory, formatting an empty one.
@@ -81,15 +86,20 @@ func Open(opt Options) (*Store, error) {
 	if opt.Report == nil {
 		opt.Report = func(string) {}
 	}
-	if err := CheckSettings(opt.Settings); err != nil {
+	inert, err := CheckSettings(opt.Settings)
+	if err != nil {
 		return nil, err
+	}
+	for _, name := range inert {
+		opt.Report(inertText(name))
 	}
 	lock, id, fresh, err := openDirectory(opt)
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{opt: opt, lock: lock, identity: id, fresh: fresh, static: staticSettings(opt.Settings)}
+	s := &Store{opt: opt, lock: lock, identity: id, fresh: fresh, static: maps.Clone(opt.Settings), noted: map[string]bool{}}
 	s.mu.state, s.mu.parts, s.mu.watchers = newState(), map[UUID][]*partition{}, map[int]func(Event){}
+	s.mu.settings = map[int]func([]string){}
 	if err := s.open(); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -272,8 +282,13 @@ func (s *Store) publish(r record) {
 	s.mu.Lock()
 	id, isTopic := topicOf(r)
 	e.Old = s.mu.state.byID[id]
+	before := s.values()
 	if err := s.mu.state.apply(r); err != nil {
 		panic(err) // it was decided on this very state
+	}
+	switch r.(type) {
+	case aclRecord, aclDeletedRecord:
+		s.acls.Store(nil)
 	}
 	e.New = s.mu.state.byID[id]
 	if e.New != nil {
@@ -295,13 +310,7 @@ func (s *Store) publish(r record) {
 	if _, ok := r.(topicConfigRecord); ok {
 		s.reconfigure(e.New)
 	}
-	if _, ok := r.(brokerConfigRecord); ok {
-		s.defaults.Add(1)
-		s.space.SetLimit(s.SettingInt(minFree))
-		for _, t := range s.Topics() {
-			s.reconfigure(t)
-		}
-	}
+	s.published(r, before)
 	if isTopic {
 		for _, fn := range watchers {
 			fn(e)
@@ -337,9 +346,6 @@ func (s *Store) Watch(fn func(Event)) (cancel func()) {
 		delete(s.mu.watchers, id)
 	}
 }
-
-// minFree is the setting below which producers are refused.
-const minFree = "millrace.log.dirs.min.free.bytes"
 
 // SpaceLow says whether producers are refused because the disk is almost full.
 func (s *Store) SpaceLow() bool { return s.space.Low(s.opt.Now()) }

@@ -101,6 +101,8 @@ func (x *exprs) predicate(e parser.Expr) (rex.Expr, error) {
 		return nil, unsupported(e.Pos(), "EXISTS other than as a whole condition of WHERE is")
 	case *parser.Star:
 		return nil, errorAt(e.Pos(), "'*' can stand only in a select list and in COUNT(*)")
+	case *parser.QuantifiedExpr:
+		return nil, unsupported(e.Pos(), "a comparison with "+e.Quantifier+" (…) is")
 	case *parser.DefaultExpr:
 		return nil, unsupported(e.Pos(), "DEFAULT is")
 	}
