@@ -1,6 +1,7 @@
 package commitlog
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"path/filepath"
@@ -80,7 +81,8 @@ type recovery struct {
 	noted     int64 // position in the last segment before which batches are indexed
 	exact     bool  // offsets after the recovery point have no gaps: they are ours, and not compacted
 	blank     bool  // the checkpoint was there, and never written to
-	changed   bool  // the log is not as a Close would have left it
+	read      int64 // bytes that had to be read
+	changed   bool  // files are not as they should be
 }
 
 func (r *recovery) run() error {
@@ -312,7 +314,10 @@ func (r *recovery) finish(found bool) error {
 			return err
 		}
 	}
-	if r.changed || l.mu.newEpochs || !found {
+	if !r.changed && found && !r.blank && r.ck.mark.base == active.base && r.read <= rereadBytes {
+		return errors.Join(r.leave(), l.dropSegments())
+	}
+	if r.changed || l.mu.newEpochs || !found || r.read > 0 {
 		// A full disk is no reason not to serve what is there. What was found is found again by the next Open, or settled by the
 		// rounds to come.
 		if err := r.settle(); err != nil && !isFull(err) {
@@ -320,6 +325,20 @@ func (r *recovery) finish(found bool) error {
 		}
 	}
 	return l.dropSegments()
+}
+
+// rereadBytes is how much a log may have to read again after a crash without its being marked anew.
+const rereadBytes = 1 << 20
+
+// leave keeps a log's mark where it is. What was read from there on is little, and is read again by the next Open, unless a mark comes
+// first: to write it all down would cost a start after a crash some eight syncs for each partition. The records themselves are synced.
+func (r *recovery) leave() error {
+	l := r.Log
+	l.mu.unmarked, l.round.asFound = r.read, r.read > 0
+	if r.ck.recovery == r.end {
+		return nil
+	}
+	return l.ck.update(false, func(c *checkpoint) { c.recovery = r.end })
 }
 
 // firstTimestamp reads what the age of the active segment is counted from.

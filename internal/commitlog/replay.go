@@ -132,6 +132,7 @@ func (r *recovery) replaySegment(s *segment, last bool) error {
 	}
 	w := newWindow(f, s.trusted)
 	defer w.release()
+	r.read += s.trusted - pos
 	for expect := s.base; pos < s.trusted; {
 		if d, bad := s.damagedAt(pos); bad {
 			if d.first >= r.replayed {

@@ -37,6 +37,7 @@ type rounds struct {
 	checkpointSynced time.Time
 	markEvery        int64 // markInterval, less in tests
 	metadata         bool  // partition.metadata was written and not synced
+	asFound          bool  // nothing was appended since recovery left the log as it was
 	snapshotAt       int64 // the last snapshot that no segment begins with, -1 if there is none
 	allocated        int64 // of the active segment
 	allocatedFor     int64 // its base
@@ -80,6 +81,7 @@ func (l *Log) begin(marking bool) *round {
 		l.mu.syncing = false
 		return nil
 	}
+	l.round.asFound = false
 	r := &round{
 		end:       l.endLocked(),
 		sealed:    append([]*segment(nil), l.mu.sealed...),
@@ -364,7 +366,7 @@ func (l *Log) settle(r *round, err error) (again bool) {
 
 // lastRound makes all durable and marks the end, so that the next Open has nothing to read. The caller holds l.round.
 func (l *Log) lastRound() error {
-	if l.marked() {
+	if l.marked() || l.untouched() {
 		return nil
 	}
 	r := l.begin(true)
@@ -387,6 +389,13 @@ func (l *Log) lastRound() error {
 		r.active.giveBack()
 	}
 	return l.remember(r)
+}
+
+// untouched says whether the log is as recovery found it, and left it.
+func (l *Log) untouched() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.round.asFound && !l.dirtyLocked() && l.ck.get().recovery == l.endLocked() && l.mu.unmarked <= rereadBytes
 }
 
 // marked says whether the mark is at the end already.

@@ -53,6 +53,9 @@ func (s *Syncer) Close() error {
 	return s.volume.Close()
 }
 
+// Idle waits until no round runs, though nothing keeps the next from beginning.
+func (s *Syncer) Idle() { s.running.Wait() }
+
 // start sees to it that a log is synced until it is clean.
 func (s *Syncer) start(l *Log) {
 	s.mu.Lock()
