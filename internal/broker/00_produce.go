@@ -34,6 +34,7 @@ type produceRequest struct {
 	acks          int16
 	timeout       time.Duration
 	topics        []produceTopic
+	throttleMS    int32
 }
 
 type produceTopic struct {
@@ -201,6 +202,8 @@ func decodeProduce(body []byte, version int16) (*produceRequest, error) {
 
 func (p *produceRequest) release() {}
 
+func (p *produceRequest) setThrottle(ms int32) { p.throttleMS = ms }
+
 func (p *produceRequest) write(c *conn, at int) error {
 	w := &writer{b: c.out, flexible: p.version >= 9}
 	w.length(len(p.topics))
@@ -217,7 +220,7 @@ func (p *produceRequest) write(c *conn, at int) error {
 		}
 		w.tags()
 	}
-	w.int32(0) // throttle
+	w.int32(p.throttleMS)
 	w.tags()
 	c.out = w.b
 	c.setSize(at, 0)

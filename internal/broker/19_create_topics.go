@@ -34,6 +34,9 @@ func handleCreateTopics(c *call, req *kmsg.CreateTopicsRequest) reply {
 		if names[rt.Topic] > 1 {
 			err = detailed(kerr.InvalidRequest, "Duplicate topic name.")
 		}
+		if err == nil && !req.ValidateOnly && c.meta.Topic(rt.Topic) == nil {
+			err = c.mutate(n.Partitions, c.version >= 6)
+		}
 		if err != nil {
 			failTopic(st, err)
 			continue

@@ -12,6 +12,10 @@ func init() { register(47, 0, 0, handleOffsetDelete) }
 
 func handleOffsetDelete(c *call, req *kmsg.OffsetDeleteRequest) reply {
 	subscribed := map[string]bool{}
+	unknown := map[string]bool{}
+	for _, t := range req.Topics {
+		unknown[t.Topic] = c.meta.Topic(t.Topic) == nil
+	}
 	at, err := c.groups.deleteOffsets(req, subscribed)
 	return later(func() kmsg.Response {
 		resp := req.ResponseKind().(*kmsg.OffsetDeleteResponse)
@@ -26,7 +30,9 @@ func handleOffsetDelete(c *call, req *kmsg.OffsetDeleteRequest) reply {
 			rt.Topic = t.Topic
 			for _, p := range t.Partitions {
 				rp := kmsg.NewOffsetDeleteResponseTopicPartition()
-				if rp.Partition = p.Partition; subscribed[t.Topic] {
+				if rp.Partition = p.Partition; unknown[t.Topic] {
+					rp.ErrorCode = kerr.UnknownTopicOrPartition.Code
+				} else if subscribed[t.Topic] {
 					rp.ErrorCode = kerr.GroupSubscribedToTopic.Code
 				}
 				rt.Partitions = append(rt.Partitions, rp)

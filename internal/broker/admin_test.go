@@ -14,6 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+	"github.com/twmb/franz-go/pkg/kversion"
 )
 
 // kafka is the address of an Apache Kafka, node 1 of a new directory, that the scripts of testdata/admin are run against instead of
@@ -128,7 +129,7 @@ func (a *adminScript) run(d *datadriven.TestData) (string, error) {
 	case "quotas":
 		return a.quotas(words, pairs)
 	}
-	return "", fmt.Errorf("unknown command %s", d.Cmd)
+	return a.other(d, words, pairs)
 }
 
 // askBroker asks the one broker there is, whatever the client thinks of whom to ask.
@@ -371,4 +372,192 @@ func (a *adminScript) quotas(words []string, pairs map[string]string) (string, e
 		return outcome(resp.ErrorCode, resp.ErrorMessage), nil
 	}
 	return strings.Join(list, ""), nil
+}
+
+// other runs the commands about what one node has one of:
+//
+//	movelog DIR TOPIC PARTITION               AlterReplicaLogDirs
+//	logdirs [TOPIC]                           DescribeLogDirs
+//	token create|renew|expire|describe        delegation tokens
+//	unregister ID                             UnregisterBroker
+//	voter add|remove ID                       AddRaftVoter, RemoveRaftVoter
+//	feature NAME LEVEL [v=VERSION] [validate] UpdateFeatures; v=0 and 1 have results by feature
+//	quorum TOPIC PARTITION                    DescribeQuorum
+func (a *adminScript) other(d *datadriven.TestData, words []string, pairs map[string]string) (string, error) {
+	number := func(i int) (n int32) { fmt.Sscan(words[i], &n); return n }
+	switch d.Cmd {
+	case "movelog":
+		req := kmsg.NewPtrAlterReplicaLogDirsRequest()
+		rd, rt := kmsg.NewAlterReplicaLogDirsRequestDir(), kmsg.NewAlterReplicaLogDirsRequestDirTopic()
+		rt.Topic, rt.Partitions = words[1], []int32{number(2)}
+		rd.Dir, rd.Topics = words[0], append(rd.Topics, rt)
+		req.Dirs = append(req.Dirs, rd)
+		resp, err := askBroker(a.ctx, a.cl, req)
+		if err != nil {
+			return "", err
+		}
+		return outcome(resp.Topics[0].Partitions[0].ErrorCode, nil), nil
+	case "logdirs":
+		return a.logDirs(words)
+	case "token":
+		return a.token(words[0])
+	case "unregister":
+		req := kmsg.NewPtrUnregisterBrokerRequest()
+		req.BrokerID = number(0)
+		resp, err := askBroker(a.ctx, a.cl, req)
+		if err != nil {
+			return "", err
+		}
+		return outcome(resp.ErrorCode, resp.ErrorMessage), nil
+	case "voter":
+		if words[0] == "add" {
+			req := kmsg.NewPtrAddRaftVoterRequest()
+			l := kmsg.NewAddRaftVoterRequestListener()
+			l.Name, l.Host, l.Port = "CONTROLLER", "127.0.0.1", 9
+			req.VoterID, req.VoterDirectoryID, req.Listeners, req.TimeoutMillis = number(1), [16]byte{9, 9}, append(req.Listeners, l), 2000
+			resp, err := askBroker(a.ctx, a.cl, req)
+			if err != nil {
+				return "", err
+			}
+			return outcome(resp.ErrorCode, resp.ErrorMessage), nil
+		}
+		req := kmsg.NewPtrRemoveRaftVoterRequest()
+		req.VoterID, req.VoterDirectoryID = number(1), [16]byte{9, 9}
+		resp, err := askBroker(a.ctx, a.cl, req)
+		if err != nil {
+			return "", err
+		}
+		return outcome(resp.ErrorCode, resp.ErrorMessage), nil
+	case "feature":
+		return a.feature(words, pairs["v"], number(1))
+	case "quorum":
+		return a.quorum(words[0], number(1))
+	}
+	return "", fmt.Errorf("unknown command %s", d.Cmd)
+}
+
+func (a *adminScript) logDirs(words []string) (string, error) {
+	req := kmsg.NewPtrDescribeLogDirsRequest()
+	for _, w := range words {
+		rt := kmsg.NewDescribeLogDirsRequestTopic()
+		rt.Topic, rt.Partitions = w, []int32{0, 7}
+		req.Topics = append(req.Topics, rt)
+	}
+	resp, err := askBroker(a.ctx, a.cl, req)
+	if err != nil {
+		return "", err
+	}
+	out := outcome(resp.ErrorCode, nil)
+	for _, dir := range resp.Dirs {
+		out += fmt.Sprintf("directory: %s", outcome(dir.ErrorCode, nil))
+		for _, t := range dir.Topics {
+			for _, p := range t.Partitions {
+				out += fmt.Sprintf("%s-%d: %d bytes, lag %d, future %v\n", t.Topic, p.Partition, p.Size, p.OffsetLag, p.IsFuture)
+			}
+		}
+	}
+	return out, nil
+}
+
+func (a *adminScript) token(what string) (string, error) {
+	var req kmsg.Request
+	switch what {
+	case "create":
+		req = kmsg.NewPtrCreateDelegationTokenRequest()
+	case "renew":
+		req = kmsg.NewPtrRenewDelegationTokenRequest()
+	case "expire":
+		req = kmsg.NewPtrExpireDelegationTokenRequest()
+	default:
+		req = kmsg.NewPtrDescribeDelegationTokenRequest()
+	}
+	resp, err := requestor{a.cl}.Request(a.ctx, req)
+	if err != nil {
+		return "", err
+	}
+	switch r := resp.(type) {
+	case *kmsg.CreateDelegationTokenResponse:
+		return outcome(r.ErrorCode, nil), nil
+	case *kmsg.RenewDelegationTokenResponse:
+		return outcome(r.ErrorCode, nil), nil
+	case *kmsg.ExpireDelegationTokenResponse:
+		return outcome(r.ErrorCode, nil), nil
+	}
+	return outcome(resp.(*kmsg.DescribeDelegationTokenResponse).ErrorCode, nil), nil
+}
+
+func (a *adminScript) feature(words []string, version string, level int32) (string, error) {
+	req := kmsg.NewPtrUpdateFeaturesRequest()
+	u := kmsg.NewUpdateFeaturesRequestFeatureUpdate()
+	u.Feature, u.MaxVersionLevel, u.UpgradeType = words[0], int16(level), 1
+	if slices.Contains(words, "downgrade") {
+		u.UpgradeType, u.AllowDowngrade = 2, true
+	}
+	req.FeatureUpdates, req.ValidateOnly, req.TimeoutMillis = append(req.FeatureUpdates, u), slices.Contains(words, "validate"), 5000
+	cl := a.cl
+	if version != "" {
+		max := kversion.Stable()
+		max.SetMaxKeyVersion(57, int16(version[0]-'0'))
+		pinned, err := kgo.NewClient(append(cl.Opts(), kgo.MaxVersions(max))...)
+		if err != nil {
+			return "", err
+		}
+		defer pinned.Close()
+		cl = pinned
+	}
+	resp, err := askBroker(a.ctx, cl, req)
+	if err != nil {
+		return "", err
+	}
+	out := outcome(resp.ErrorCode, resp.ErrorMessage)
+	for _, r := range resp.Results {
+		out += r.Feature + " " + outcome(r.ErrorCode, r.ErrorMessage)
+	}
+	return out, nil
+}
+
+func (a *adminScript) quorum(topic string, partition int32) (string, error) {
+	req := kmsg.NewPtrDescribeQuorumRequest()
+	rt, rp := kmsg.NewDescribeQuorumRequestTopic(), kmsg.NewDescribeQuorumRequestTopicPartition()
+	rp.Partition = partition
+	rt.Topic, rt.Partitions = topic, append(rt.Partitions, rp)
+	req.Topics = append(req.Topics, rt)
+	resp, err := askBroker(a.ctx, a.cl, req)
+	if err != nil {
+		return "", err
+	}
+	out := outcome(resp.ErrorCode, resp.ErrorMessage)
+	for _, t := range resp.Topics {
+		for _, p := range t.Partitions {
+			out += fmt.Sprintf("%s-%d: %s", t.Topic, p.Partition, outcome(p.ErrorCode, p.ErrorMessage))
+			for _, v := range p.CurrentVoters {
+				out += fmt.Sprintf("voter %d, of leader %v, at the end %v, %d observers\n", v.ReplicaID, v.ReplicaID == p.LeaderID, v.LogEndOffset+1 >= p.HighWatermark && p.HighWatermark > 0, len(p.Observers))
+			}
+		}
+	}
+	for _, n := range resp.Nodes {
+		out += fmt.Sprintf("node %d with %d listeners\n", n.NodeID, len(n.Listeners))
+	}
+	return out, nil
+}
+
+// TestFeatures: the level that a feature has can be asked for, and no other.
+func TestFeatures(t *testing.T) {
+	tb := start(t, Config{})
+	a := &adminScript{ctx: testContext(t), cl: tb.client(t)}
+	for _, f := range features() {
+		if out, err := a.feature([]string{f.name}, "", int32(f.max)); err != nil || out != "ok\n" {
+			t.Errorf("%s at its level: %s %v", f.name, out, err)
+		}
+		want := fmt.Sprintf("INVALID_UPDATE_VERSION: The update failed for all features since the following feature had an error: "+
+			"Invalid update version 9 for feature %s. Local controller 1 only supports versions %d-%d\n", f.name, f.min, f.max)
+		if out, err := a.feature([]string{f.name}, "1", 9); err != nil || out != want {
+			t.Errorf("%s at level 9: %s %v", f.name, out, err)
+		}
+		if f.max > f.min {
+			if out, err := a.feature([]string{f.name, "downgrade"}, "", int32(f.min)); err != nil || !strings.Contains(out, "cannot be changed in millrace") {
+				t.Errorf("%s at its least: %s %v", f.name, out, err)
+			}
+		}
+	}
 }

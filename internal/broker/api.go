@@ -3,6 +3,7 @@ package broker
 import (
 	"fmt"
 	"math"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -57,6 +58,8 @@ type call struct {
 	conn     *conn
 	version  int16
 	clientID string
+	throttle time.Duration // how long the client is to be silent, see quotas
+	spent    time.Duration // what the request took of our time, where that counts
 }
 
 // reply is what a handler leaves to the connection's writer, which sends the replies of a connection in the order of its requests.

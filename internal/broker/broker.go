@@ -61,6 +61,8 @@ type Broker struct {
 	txns     TxnVerifier
 	groups   *groups
 	states   *transactions
+	quotas   *quotas
+	clients  *clientMetrics
 	ctx      context.Context // ends when connections must
 	cancel   context.CancelFunc
 	stopping chan struct{} // closed when the broker begins to stop: who waits for more data answers now
@@ -135,11 +137,13 @@ func Open(config Config) (*Broker, error) {
 	}
 	b.ctx, b.cancel = context.WithCancel(context.Background())
 	b.mu.listeners, b.mu.conns = map[net.Listener]struct{}{}, map[*conn]struct{}{}
+	b.quotas, b.clients = newQuotas(b), newClientMetrics(meta)
 	b.groups, b.states = newGroups(b), newTransactions(b)
 	b.txns = b.states
 	b.meta.Watch(func(e metadata.Event) { go b.groups.topicChanged(e) }) // not here: it takes locks that creating a topic waits for
 	b.states.start()
 	b.running.Go(b.retain)
+	b.running.Go(b.groups.expireOffsets)
 	return b, nil
 }
 
@@ -179,7 +183,14 @@ func (b *Broker) Serve(l net.Listener) error {
 		nc, err := l.Accept()
 		if err == nil {
 			pause = 0
-			b.accept(nc)
+			wait, rest := b.quotas.connecting(nc.RemoteAddr())
+			b.accept(nc, wait)
+			if rest > 0 {
+				select {
+				case <-b.stopping:
+				case <-time.After(rest):
+				}
+			}
 			continue
 		}
 		select {
@@ -201,7 +212,8 @@ func (b *Broker) Serve(l net.Listener) error {
 	}
 }
 
-func (b *Broker) accept(nc net.Conn) {
+// accept serves a connection, or, where its address makes too many, closes it after a wait.
+func (b *Broker) accept(nc net.Conn, wait time.Duration) {
 	c := newConn(b, nc)
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -213,7 +225,12 @@ func (b *Broker) accept(nc net.Conn) {
 	b.stats.Connections.Add(1)
 	b.stats.Accepted.Add(1)
 	b.running.Go(func() {
-		c.serve()
+		if wait > 0 {
+			_ = c.pause(wait)
+			nc.Close()
+		} else {
+			c.serve()
+		}
 		b.mu.Lock()
 		delete(b.mu.conns, c)
 		b.mu.Unlock()

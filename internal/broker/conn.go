@@ -36,6 +36,8 @@ type conn struct {
 	in     *bufio.Reader
 	queue  chan pending
 	asked  atomic.Int64 // requests read and not answered
+	client software     // the reader's
+	muted  atomic.Int64 // until when no more are read, in ns since 1970
 	out    []byte       // the writer's: responses not yet sent
 	fields []byte       // the writer's: of a fetch response, see fetchRequest.write
 	host   string       // what this client is told to connect to
@@ -45,6 +47,7 @@ type conn struct {
 // pending is a request on its way to its answer.
 type pending struct {
 	api         *api
+	call        *call // nil for a version that is not served
 	version     int16
 	correlation int32
 	reply       reply
@@ -103,6 +106,9 @@ func (c *conn) read() error {
 		if err := c.awaitFrame(); err != nil {
 			return err
 		}
+		if err := c.awaitUnmuted(); err != nil {
+			return err
+		}
 		p, err := c.readRequest()
 		if err != nil {
 			return err
@@ -146,7 +152,10 @@ func (c *conn) awaitFrame() error {
 //	+-------+-----------+----------------+-------------------------+----------------------+------+
 //	| key 2 | version 2 | correlation 4  | client id 2 + n, or -1  | tags, if flexible    | body |
 //	+-------+-----------+----------------+-------------------------+----------------------+------+
-const minRequest = 2 + 2 + 4 + 2
+const (
+	minRequest      = 2 + 2 + 4 + 2
+	requestOverhead = 2 + 2 + 4 // what comes before the client id
+)
 
 func (c *conn) readRequest() (pending, error) {
 	var head [12]byte
@@ -206,6 +215,8 @@ func (c *conn) dispatch(p pending, body []byte) (_ pending, err error) {
 	if r.bad {
 		return p, badf("a %s request with a malformed header", kmsg.NameForKey(a.key))
 	}
+	p.call = call
+	began := c.b.quotas.clock()
 	if a.raw != nil {
 		p.reply, err = a.raw(call, r.b)
 	} else {
@@ -214,6 +225,10 @@ func (c *conn) dispatch(p pending, body []byte) (_ pending, err error) {
 		if err = req.ReadFrom(r.b); err == nil {
 			p.reply = a.handle(call, req)
 		}
+	}
+	call.spend(began)
+	if a.key == keyProduce {
+		call.throttleProduce(len(body) + requestOverhead)
 	}
 	if err != nil {
 		return p, badf("a %s request of version %d: %v", kmsg.NameForKey(a.key), p.version, err)
@@ -261,6 +276,9 @@ func (c *conn) respond(p *pending) (err error) {
 			return err
 		}
 		p.reply = p.reply.wait()
+	}
+	if p.call != nil {
+		p.call.throttleReply(&p.reply)
 	}
 	if p.reply.silent {
 		return nil

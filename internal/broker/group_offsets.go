@@ -9,9 +9,6 @@ import (
 	"github.com/millrace/millrace/internal/broker/metadata"
 )
 
-// maxOffsetMetadata bounds the text that a client keeps with an offset (offset.metadata.max.bytes).
-const maxOffsetMetadata = 4096
-
 // offsetToCommit is one partition of a commit, and what becomes of it.
 type offsetToCommit struct {
 	group.Partition
@@ -21,11 +18,15 @@ type offsetToCommit struct {
 
 // admitOffsets refuses the partitions that a commit may not name.
 func (b *Broker) admitOffsets(offsets []offsetToCommit) {
+	longest := int(b.meta.SettingInt("offset.metadata.max.bytes"))
 	for i := range offsets {
 		o := &offsets[i]
+		if o.err != nil {
+			continue
+		}
 		if t := b.meta.Topic(o.Topic); t == nil || o.Partition.Partition < 0 || o.Partition.Partition >= t.Partitions {
 			o.err = kerr.UnknownTopicOrPartition
-		} else if len(o.Metadata) > maxOffsetMetadata {
+		} else if len(o.Metadata) > longest {
 			o.err = kerr.OffsetMetadataTooLarge
 		}
 	}
@@ -40,12 +41,18 @@ func (gc *groups) commit(id string, by group.Committer, pid int64, epoch int16, 
 		return at, err
 	}
 	now := gc.b.config.Now()
+	if gc.state.all[id] == nil && by.Generation >= 0 && by.Checks {
+		return at, kerr.GroupIDNotFound
+	}
 	g := gc.state.all.Get(id, gc.config)
 	defer func() {
 		if g.Unused() {
 			delete(gc.state.all, id)
 		}
 	}()
+	for i := range offsets {
+		by.Partitions = append(by.Partitions, offsets[i].Partition)
+	}
 	if err := g.Check(now, by); err != nil {
 		return at, err
 	}
@@ -128,17 +135,25 @@ func (gc *groups) drop(g *group.Group, now time.Time, match func(group.Partition
 	return at, nil
 }
 
-// topicChanged forgets the offsets of a topic that is gone: another of its name begins at 0.
+// topicChanged tells the groups, and forgets the offsets of a topic that is gone: another of its name begins at 0.
 func (gc *groups) topicChanged(e metadata.Event) {
-	if e.Old == nil || e.New != nil || e.Old.Internal() {
+	internal := e.New != nil && e.New.Internal() || e.Old != nil && e.Old.Internal()
+	if internal || e.Old != nil && e.New != nil && e.Old.Partitions == e.New.Partitions {
 		return
 	}
 	gc.mu.Lock()
 	defer gc.mu.Unlock()
+	if e.New != nil && !gc.mu.loaded {
+		return // who reads the log later looks at the topics then
+	}
 	if gc.load() != nil {
 		return
 	}
 	for _, g := range gc.state.all {
+		g.TopicsChanged()
+		if e.New != nil {
+			continue
+		}
 		match := func(p group.Partition) bool { return p.Topic == e.Old.Name }
 		if _, err := gc.drop(g, gc.b.config.Now(), match, false); err != nil {
 			gc.giveUp(err)

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -30,10 +31,20 @@ type groupReply struct {
 }
 
 func newGroups(b *Broker) *groups {
+	ms := func(name string) time.Duration { return time.Duration(b.meta.SettingInt(name)) * time.Millisecond }
 	gc := &groups{config: group.Config{
-		MinSession:   time.Duration(b.meta.SettingInt("group.min.session.timeout.ms")) * time.Millisecond,
-		MaxSession:   time.Duration(b.meta.SettingInt("group.max.session.timeout.ms")) * time.Millisecond,
-		InitialDelay: time.Duration(b.meta.SettingInt("group.initial.rebalance.delay.ms")) * time.Millisecond,
+		Topics: groupTopics{b.meta},
+		Consumer: group.ConsumerConfig{
+			Session:   ms("group.consumer.session.timeout.ms"),
+			Heartbeat: ms("group.consumer.heartbeat.interval.ms"),
+			MaxSize:   int(b.meta.SettingInt("group.consumer.max.size")),
+			Assignors: strings.Split(b.meta.Setting("group.consumer.assignors"), ","),
+			Migration: b.meta.Setting("group.consumer.migration.policy"),
+		},
+		MinSession:   ms("group.min.session.timeout.ms"),
+		MaxSession:   ms("group.max.session.timeout.ms"),
+		MaxSize:      int(b.meta.SettingInt("group.max.size")),
+		InitialDelay: ms("group.initial.rebalance.delay.ms"),
 	}}
 	gc.setup(b, "group", offsetsTopic, gc.readAll, gc.forgetAll)
 	gc.state.waiting = map[uint64]chan groupReply{}
@@ -66,6 +77,7 @@ func (gc *groups) readAll() error {
 	if err != nil {
 		return err
 	}
+	all.Loaded(now)
 	gc.state.all = all
 	for _, g := range all {
 		gc.armGroup(g, now)
@@ -105,24 +117,35 @@ func (gc *groups) do(id string, command func(g *group.Group, now time.Time, tick
 	return ch
 }
 
-// on runs a command that is answered at once, on a group that is there.
+// on runs a command that is answered at once, and needs no record to be durable, on a group that is there.
 func (gc *groups) on(id string, command func(g *group.Group, now time.Time) error) error {
-	gc.mu.Lock()
-	defer gc.mu.Unlock()
-	if err := gc.load(); err != nil {
-		return err
-	}
-	g, now := gc.state.all[id], gc.b.config.Now()
-	if g == nil {
-		return kerr.UnknownMemberID
-	}
-	err := command(g, now)
-	gc.finish(g, now)
+	_, err := gc.settling(id, false, command)
 	return err
 }
 
-// finish does what a command led to.
-func (gc *groups) finish(g *group.Group, now time.Time) {
+// settling is on for a command whose answer must wait for the place. With create, the group is made if it is not there.
+func (gc *groups) settling(id string, create bool, command func(g *group.Group, now time.Time) error) (at place, err error) {
+	gc.mu.Lock()
+	defer gc.mu.Unlock()
+	if err := gc.load(); err != nil {
+		return at, err
+	}
+	g, now := gc.state.all[id], gc.b.config.Now()
+	if g == nil && create {
+		g = gc.state.all.Get(id, gc.config)
+	} else if g == nil {
+		return at, kerr.UnknownMemberID
+	}
+	err = command(g, now)
+	at, lost := gc.finish(g, now)
+	if lost != nil {
+		return at, lost
+	}
+	return at, err
+}
+
+// finish does what a command led to. The place is where it was written; with an error all memory has been given up.
+func (gc *groups) finish(g *group.Group, now time.Time) (place, error) {
 	ready := g.Take()
 	var at place
 	var err error
@@ -133,7 +156,7 @@ func (gc *groups) finish(g *group.Group, now time.Time) {
 	}
 	if err != nil {
 		gc.giveUp(err)
-		return
+		return at, errNotLoaded
 	}
 	for _, r := range ready.Replies {
 		if ch := gc.state.waiting[r.Ticket]; ch != nil {
@@ -145,6 +168,7 @@ func (gc *groups) finish(g *group.Group, now time.Time) {
 		delete(gc.state.all, g.ID)
 	}
 	gc.armGroup(g, now)
+	return at, nil
 }
 
 // armGroup sets the group's timer.

@@ -57,7 +57,18 @@ func RunScript(ctx context.Context, r ScriptRun) error {
 		return err
 	}
 	err = n.runScript(ctx, r, script, stmts)
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		err = r.interrupted()
+	}
 	return errors.Join(err, n.Close())
+}
+
+// interrupted is what is said of a run that was asked to end before it had.
+func (r *ScriptRun) interrupted() error {
+	if r.Config.Data == "" {
+		return errors.New("interrupted")
+	}
+	return fmt.Errorf("interrupted; to go on, run the script again: millrace run %s --data %s", r.File, r.Config.Data)
 }
 
 // options are those of the session that the script runs in.

@@ -91,7 +91,7 @@ func readEntries(log *commitlog.Log) (entries []entry, err error) {
 	p := partition{log: log}
 	var buf []byte
 	for at := log.StartOffset(); at < log.EndOffset(); {
-		if buf, err = p.read(at, 1<<20, buf[:0], commitlog.End, false); err != nil {
+		if buf, err = p.read(at, 1<<20, buf[:0], commitlog.End, true); err != nil {
 			return nil, err
 		}
 		for rest := buf; len(rest) > 0; {

@@ -192,3 +192,26 @@ func await(ts *testscript.TestScript, neg bool, args []string) {
 		}
 	}
 }
+
+// awaitSays waits for what a running process prints, on either output.
+func awaitSays(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: await-says NAME REGEXP")
+	}
+	p := find(ts, args[0])
+	want, err := regexp.Compile(`(?m)` + args[1])
+	ts.Check(err)
+	said := func() bool { return want.MatchString(p.out.String()) || want.MatchString(p.err.String()) }
+	for deadline := time.Now().Add(patience); !said(); time.Sleep(10 * time.Millisecond) {
+		select {
+		case <-p.ended:
+			if !said() {
+				ts.Fatalf("%s ended with status %d and said: %s%s", args[0], p.code, p.out, p.err)
+			}
+		default:
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("after %v what %s says is no match of %s: %s%s", patience, args[0], want, p.out, p.err)
+		}
+	}
+}

@@ -11,6 +11,7 @@
 //	interrupt NAME STATUS        send it SIGINT and wait for its end; stdout and stderr
 //	                             are its own
 //	await REGEXP COMMAND…        run millrace until its standard output matches
+//	await-says NAME REGEXP       wait for a line that a process in the background prints
 //	fill FILE COUNT FORMAT       write COUNT lines; %d is the line's number
 //	picture DIR FILE             write names, sizes and checksums of all files below DIR
 //	flip FILE-PATTERN OFFSET     change one byte; below 0 it counts from the end
@@ -21,6 +22,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -34,6 +36,7 @@ func TestScripts(t *testing.T) {
 		Dir:                 "testdata",
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
+		Deadline:            time.Now().Add(3 * time.Minute), // against hanging; nothing comes near it
 		UpdateScripts:       os.Getenv("UPDATE_SCRIPTS") != "",
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("MILLRACE", filepath.Join(bin, "millrace"))
@@ -43,16 +46,17 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"serve":     serve,
-			"stop":      stop,
-			"kill9":     kill,
-			"start":     start,
-			"interrupt": interrupt,
-			"await":     await,
-			"fill":      fill,
-			"picture":   picture,
-			"flip":      flip,
-			"oneline":   oneLine,
+			"serve":      serve,
+			"stop":       stop,
+			"kill9":      kill,
+			"start":      start,
+			"interrupt":  interrupt,
+			"await":      await,
+			"await-says": awaitSays,
+			"fill":       fill,
+			"picture":    picture,
+			"flip":       flip,
+			"oneline":    oneLine,
 		},
 	})
 }

@@ -75,7 +75,7 @@ func parseSpec(line string) (kind string, c ConfigSpec, ok bool) {
 		c.Default = unescape(f[4])
 	}
 	if f[0] == "broker" {
-		c.Synonyms = splitList(f[7])
+		c.Synonyms = SplitList(f[7])
 	} else {
 		c.Synonym = f[7]
 	}

@@ -56,7 +56,7 @@ func (c *ConfigSpec) check(value string) error {
 			return 0
 		})
 	case kmsg.ConfigTypeList:
-		return c.checkList(splitList(value))
+		return c.checkList(SplitList(value))
 	default:
 		return c.checkString(strings.TrimSpace(value))
 	}
@@ -129,7 +129,7 @@ func (c *ConfigSpec) allowed() (values []string, fold bool) {
 	}
 	v, fold := strings.CutPrefix(c.Validator, caseInsensitive)
 	if inner, ok := strings.CutPrefix(v, "["); ok && v != throttled && !strings.Contains(v, "...") {
-		return splitList(strings.TrimSuffix(inner, "]")), fold
+		return SplitList(strings.TrimSuffix(inner, "]")), fold
 	}
 	return nil, fold
 }
@@ -199,8 +199,8 @@ func checkThrottled(name string, list []string) error {
 	return nil
 }
 
-// splitList cuts a list's text; the empty text is the empty list.
-func splitList(value string) []string {
+// SplitList cuts a list's text; the empty text is the empty list.
+func SplitList(value string) []string {
 	if strings.TrimSpace(value) == "" {
 		return nil
 	}

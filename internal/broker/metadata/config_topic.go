@@ -37,7 +37,11 @@ const internalSegmentBytes = "internal.segment.bytes"
 var groupConfigs = newConfigTable(nil)
 
 // clientMetricsConfigs are the configs of a subscription to clients' metrics that act (KIP-714).
-var clientMetricsConfigs = newConfigTable(nil)
+var clientMetricsConfigs = newConfigTable([]ConfigSpec{
+	{Name: "interval.ms", Default: "300000"},
+	{Name: "match"},
+	{Name: "metrics"},
+})
 
 // number reads a value that has passed Check.
 func number(value string) int64 {

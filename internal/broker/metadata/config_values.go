@@ -173,7 +173,7 @@ func (b brokerValues) logConfig(t *Topic) commitlog.Config {
 	c.IndexMaxBytes = max(int(number(value("segment.index.bytes"))), 64)
 	c.MaxMessageBytes = int(number(value("max.message.bytes")))
 	c.RetentionBytes, c.RetentionAge = -1, -1
-	if slices.Contains(splitList(value("cleanup.policy")), "delete") {
+	if slices.Contains(SplitList(value("cleanup.policy")), "delete") {
 		c.RetentionBytes, c.RetentionAge = max(number(value("retention.bytes")), -1), ms("retention.ms")
 	}
 	if value("message.timestamp.type") == "LogAppendTime" {

@@ -101,7 +101,7 @@ func (s *Store) scan() error {
 			continue
 		}
 		topic, i, ok := parsePartitionName(name)
-		if !ok || topic == metadataTopic || s.knows(topic, i) {
+		if !ok || topic == MetadataTopic || s.knows(topic, i) {
 			continue
 		}
 		if id, ok := s.deletedID(name, topic); !ok {

@@ -190,6 +190,20 @@ func (s *Store) AlterQuotas(changes []QuotaChange, validate bool) (errs []error,
 	return errs, err
 }
 
+// WatchQuotas calls fn after a quota changed, until cancelled. fn must not make changes itself.
+func (s *Store) WatchQuotas(fn func()) (cancel func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	id := s.mu.nextID
+	s.mu.nextID++
+	s.mu.quotaWatchers[id] = fn
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		delete(s.mu.quotaWatchers, id)
+	}
+}
+
 // Quotas are all limits by entity. They are not to be changed.
 func (s *Store) Quotas() map[QuotaEntity]map[string]float64 {
 	s.mu.RLock()

@@ -83,7 +83,7 @@ func (s *Store) adopt() error {
 	if empty {
 		s.repair.found("it is empty")
 	}
-	s.opt.Report(fmt.Sprintf("metadata log %s: %s; topics are found again by their directories", filepath.Join(s.opt.Dir, metadataTopic+"-0"), s.repair.why))
+	s.opt.Report(fmt.Sprintf("metadata log %s: %s; topics are found again by their directories", filepath.Join(s.opt.Dir, MetadataTopic+"-0"), s.repair.why))
 	st := s.mu.state
 	st.nextProducer += producerJump
 	for _, name := range slices.Sorted(maps.Keys(dirs)) {
@@ -110,7 +110,7 @@ func (s *Store) orphanDirs() (map[string]orphan, error) {
 	found := map[string]orphan{}
 	for _, name := range names {
 		topic, i, ok := parsePartitionName(name)
-		if !ok || topic == metadataTopic || s.knows(topic, i) || !isPartition(s.opt.FS, filepath.Join(s.opt.Dir, name)) {
+		if !ok || topic == MetadataTopic || s.knows(topic, i) || !isPartition(s.opt.FS, filepath.Join(s.opt.Dir, name)) {
 			continue
 		}
 		if _, deleted := s.deletedID(name, topic); deleted {

@@ -86,7 +86,7 @@ func (s *state) configureBroker(all bool, configs map[string]string) (record, er
 // ParseOverrides reads max.connections.per.ip.overrides: host:limit, and again after a comma.
 func ParseOverrides(text string) (map[string]int, error) {
 	limits := map[string]int{}
-	for _, part := range splitList(text) {
+	for _, part := range SplitList(text) {
 		at := strings.LastIndexByte(part, ':')
 		n, err := strconv.Atoi(part[at+1:])
 		if at < 1 || err != nil {
@@ -155,7 +155,7 @@ func checkClientMetricsConfigs(name string, configs map[string]string) error {
 	if v, ok := configs["interval.ms"]; ok && (number(v) < minPushInterval || number(v) > maxPushInterval) {
 		return errf(kerr.InvalidRequest, "Invalid value %s for interval.ms, interval must be between %d and %d (1 hour)", v, minPushInterval, maxPushInterval)
 	}
-	_, err := ParseClientMatch(splitList(configs["match"]))
+	_, err := ParseClientMatch(SplitList(configs["match"]))
 	return err
 }
 
@@ -318,14 +318,42 @@ func (s *Store) WatchSettings(fn func(changed []string)) (cancel func()) {
 	}
 }
 
+// WatchResources calls fn after the configs of a group or a subscription changed, until cancelled. fn must not make changes itself.
+func (s *Store) WatchResources(fn func(Resource)) (cancel func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	id := s.mu.nextID
+	s.mu.nextID++
+	s.mu.resourceWatchers[id] = fn
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		delete(s.mu.resourceWatchers, id)
+	}
+}
+
 // published does what follows from a record about configs.
 func (s *Store) published(r record, before brokerValues) {
 	s.noteInert(r)
 	if c, ok := r.(resourceRecord); ok && c.resource != allBrokers {
+		s.mu.RLock()
+		watchers := slices.Collect(maps.Values(s.mu.resourceWatchers))
+		s.mu.RUnlock()
+		for _, fn := range watchers {
+			fn(c.resource)
+		}
 		return
 	}
 	switch r.(type) {
 	case brokerConfigRecord, resourceRecord:
+	case quotaRecord:
+		s.mu.RLock()
+		watchers := slices.Collect(maps.Values(s.mu.quotaWatchers))
+		s.mu.RUnlock()
+		for _, fn := range watchers {
+			fn()
+		}
+		return
 	default:
 		return
 	}

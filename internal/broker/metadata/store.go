@@ -22,7 +22,8 @@ import (
 	"github.com/millrace/millrace/internal/wire"
 )
 
-const metadataTopic = "__cluster_metadata"
+// MetadataTopic is the topic of the metadata log.
+const MetadataTopic = "__cluster_metadata"
 
 // Options say where a store is and what it stands on.
 type Options struct {
@@ -68,8 +69,11 @@ type Store struct {
 		parts    map[UUID][]*partition
 		watchers map[int]func(Event)
 		settings map[int]func(changed []string)
-		nextID   int
-		closed   bool
+
+		quotaWatchers    map[int]func()
+		resourceWatchers map[int]func(Resource)
+		nextID           int
+		closed           bool
 	}
 	static   map[string]string
 	defaults atomic.Int64               // how often the broker's configs have changed
@@ -99,7 +103,8 @@ func Open(opt Options) (*Store, error) {
 	}
 	s := &Store{opt: opt, lock: lock, identity: id, fresh: fresh, static: maps.Clone(opt.Settings), noted: map[string]bool{}}
 	s.mu.state, s.mu.parts, s.mu.watchers = newState(), map[UUID][]*partition{}, map[int]func(Event){}
-	s.mu.settings = map[int]func([]string){}
+	s.mu.settings, s.mu.quotaWatchers = map[int]func([]string){}, map[int]func(){}
+	s.mu.resourceWatchers = map[int]func(Resource){}
 	if err := s.open(); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -113,7 +118,7 @@ func (s *Store) open() error {
 	config := commitlog.DefaultConfig()
 	config.RetentionAge, config.MaxMessageBytes = -1, 1<<30
 	log, err := commitlog.Open(commitlog.Options{
-		FS: s.opt.FS, Dir: filepath.Join(s.opt.Dir, metadataTopic+"-0"), TopicID: MetadataTopicID, Config: config,
+		FS: s.opt.FS, Dir: filepath.Join(s.opt.Dir, MetadataTopic+"-0"), TopicID: MetadataTopicID, Config: config,
 		Now: s.opt.Now, Syncer: s.syncer, Handles: s.handles, Space: s.space, Report: s.finding,
 		OtherTopic: func([16]byte) bool { return false }, // there is one such directory
 	})
@@ -122,7 +127,7 @@ func (s *Store) open() error {
 	}
 	s.log = log
 	if err := s.replay(); err != nil {
-		return fmt.Errorf("metadata log %s-0: %w", metadataTopic, err)
+		return fmt.Errorf("metadata log %s-0: %w", MetadataTopic, err)
 	}
 	s.space.SetLimit(s.SettingInt(minFree))
 	if err := s.settleIdentity(); err != nil {
@@ -349,6 +354,9 @@ func (s *Store) Watch(fn func(Event)) (cancel func()) {
 
 // SpaceLow says whether producers are refused because the disk is almost full.
 func (s *Store) SpaceLow() bool { return s.space.Low(s.opt.Now()) }
+
+// LogEnd is how far the metadata log goes.
+func (s *Store) LogEnd() int64 { return s.log.HighWatermark() }
 
 // Identity is the directory's.
 func (s *Store) Identity() Identity { return s.identity }

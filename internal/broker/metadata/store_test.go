@@ -279,7 +279,7 @@ func TestRefusedChanges(t *testing.T) {
 		{second(s.Create("", 1, nil)), kerr.InvalidTopicException},
 		{second(s.Create("..", 1, nil)), kerr.InvalidTopicException},
 		{second(s.Create("a/b", 1, nil)), kerr.InvalidTopicException},
-		{second(s.Create(metadataTopic, 1, nil)), kerr.InvalidTopicException},
+		{second(s.Create(MetadataTopic, 1, nil)), kerr.InvalidTopicException},
 		{second(s.Create(strings.Repeat("x", 250), 1, nil)), kerr.InvalidTopicException},
 		{second(s.Create("with_dot", 1, nil)), kerr.InvalidTopicException},
 		{second(s.Create("with.dot", 1, nil)), kerr.TopicAlreadyExists},

@@ -88,6 +88,9 @@ func (x *exprs) predicate(e parser.Expr) (rex.Expr, error) {
 	case *parser.LikeExpr:
 		return x.like(e)
 	case *parser.ArrayExpr:
+		if e.Query == nil && len(e.Elems) == 0 {
+			return nil, errorAt(e.Pos(), "ARRAY[] has no element to tell its type by")
+		}
 		if e.Query == nil {
 			return x.callAll(e.Pos(), "ARRAY", e.Elems...)
 		}
