@@ -227,7 +227,7 @@ var damages = []struct {
 	}, says: "index"},
 	{name: "time indexes missing", do: func(d *disk) { d.remove("t-0/*.timeindex") }, says: "index"},
 	{name: "time indexes that lie", do: func(d *disk) { d.every("t-0/*.timeindex", shifted(12, 4, -1_000_000)) }, says: "index"},
-	{name: "snapshots missing", do: func(d *disk) { d.remove("t-0/*.snapshot") }, says: "snapshot"},
+	{name: "snapshots missing", do: func(d *disk) { d.remove("t-0/*.snapshot") }},
 	{name: "snapshots of garbage", do: func(d *disk) { d.every("t-0/*.snapshot", garbage) }, says: "snapshot"},
 	{name: "snapshots empty", do: func(d *disk) { d.every("t-0/*.snapshot", empty) }, says: "snapshot"},
 	{name: "checksums of garbage", do: func(d *disk) { d.every("t-0/*.sums", garbage) }},

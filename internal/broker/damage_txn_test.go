@@ -70,14 +70,14 @@ func (d *disk) zeroMarker(n int) {
 	}
 }
 
-// decided is a transaction of the subject: its marker, and the offsets of its records.
-type decided struct {
+// endedTxn is a transaction of the subject: its marker, and the offsets of its records.
+type endedTxn struct {
 	last    int64
 	commit  bool
 	records map[int64]bool
 }
 
-func txnSubject(t *testing.T, clean bool) (*vfs.Mem, map[int64]decided) {
+func txnSubject(t *testing.T, clean bool) (*vfs.Mem, map[int64]endedTxn) {
 	fs := vfs.NewMem()
 	tb := start(t, Config{FS: fs, Settings: damageSettings})
 	tb.create(t, "t", 1, map[string]string{"internal.segment.bytes": "5000", "index.interval.bytes": "400"})
@@ -90,9 +90,9 @@ func txnSubject(t *testing.T, clean bool) (*vfs.Mem, map[int64]decided) {
 		clients = append(clients, tb.client(t, kgo.TransactionalID(fmt.Sprint("txn", i)), kgo.RecordPartitioner(kgo.ManualPartitioner())))
 	}
 	ctx := testContext(t)
-	all := map[int64]decided{}
+	all := map[int64]endedTxn{}
 	for n := range 50 {
-		d := decided{commit: n%3 != 0, records: map[int64]bool{}}
+		d := endedTxn{commit: n%3 != 0, records: map[int64]bool{}}
 		word := "aborted"
 		if d.commit {
 			word = "committed"

@@ -81,7 +81,7 @@ func (gc *groups) commit(id string, by group.Committer, pid int64, epoch int16, 
 }
 
 // endTxn writes a transaction's marker into a partition of __consumer_offsets, and decides its offsets.
-func (gc *groups) endTxn(i int32, pid int64, epoch int16, commit bool) (at place, err error) {
+func (gc *groups) endTxn(i int32, pid int64, epoch int16, commit bool, coordinator int32) (at place, err error) {
 	gc.mu.Lock()
 	defer gc.mu.Unlock()
 	if err := gc.load(); err != nil {
@@ -92,7 +92,7 @@ func (gc *groups) endTxn(i int32, pid int64, epoch int16, commit bool) (at place
 		return at, err
 	}
 	at.log = log
-	if at.offset, err = log.AppendMarker(pid, epoch, commit, coordinatorEpoch); err != nil {
+	if at.offset, err = log.AppendMarker(pid, epoch, commit, coordinator); err != nil {
 		return at, err
 	}
 	gc.state.all.EndTxn(pid, commit, gc.inPartition(i))

@@ -17,14 +17,16 @@ import (
 //	| magic 4 | crc | sequence 8 | recovery point:             | mark: offset 8, segment 8, position 8,   |
 //	|         |  4  |            | offset 8, segment 8, pos. 8 | entries of index and time index, 4 each  |
 //	+---------+-----+------------+-----------------------------+------------------------------------------+
-//	| log start offset 8 | last append, ms 8 | entries of aborted transactions 4 | checksums of the three, 4 each | owner 4 |
-//	+--------------------+-------------------+-----------------------------------+--------------------------------+---------+
+//	| log start offset 8 | last append, ms 8 | entries of aborted transactions 4 | checksums of the three, 4 each |
+//	+--------------------+-------------------+-----------------------------------+--------------------------------+
+//	| cleaned 8 | owner 4 |
+//	+-----------+---------+
 //
 // The owner is a checksum of the directory's name and the topic's id: another partition's file in this place would have the log cut.
 //
 // Below the recovery point everything has been synced: damage there is damage, and is never cut. Up to the mark the indexes and a
 // producer snapshot have been synced too: recovery reads batch headers from the mark on, and checks records from the recovery point
-// on.
+// on. Segments that begin below cleaned have been compacted, or are about to be: in them a missing offset is no damage.
 //
 // The recovery point follows every sync round, but the slot is only written then (a memory copy), not synced: a second fdatasync
 // would halve the rate of rounds. The file is synced after a round's waiters have gone, at most once in checkpointInterval, and
@@ -36,6 +38,7 @@ type checkpoint struct {
 	mark      mark
 	start     int64
 	appended  int64
+	cleaned   int64
 	sequence  uint64 // of the last slot written
 	rewritten bool   // since the file was last synced
 }
@@ -53,9 +56,9 @@ type mark struct {
 }
 
 const (
-	checkpointMagic = 0x6d727032 // "mrp2"
+	checkpointMagic = 0x6d727033 // "mrp3"
 	slotSize        = 512
-	slotUsed        = 108
+	slotUsed        = 116
 )
 
 func (c *checkpoint) encode(b []byte, owner uint32) {
@@ -76,13 +79,14 @@ func (c *checkpoint) encode(b []byte, owner uint32) {
 	binary.BigEndian.PutUint32(b[92:], c.mark.index.crc)
 	binary.BigEndian.PutUint32(b[96:], c.mark.times.crc)
 	binary.BigEndian.PutUint32(b[100:], c.mark.aborted.crc)
-	binary.BigEndian.PutUint32(b[104:], owner)
+	put(104, c.cleaned)
+	binary.BigEndian.PutUint32(b[112:], owner)
 	binary.BigEndian.PutUint32(b[4:], crc32.Checksum(b[8:slotUsed], castagnoli))
 }
 
 func decodeCheckpoint(b []byte, owner uint32) (c checkpoint, ok bool) {
 	if len(b) < slotUsed || binary.BigEndian.Uint32(b) != checkpointMagic ||
-		binary.BigEndian.Uint32(b[4:]) != crc32.Checksum(b[8:slotUsed], castagnoli) || binary.BigEndian.Uint32(b[104:]) != owner {
+		binary.BigEndian.Uint32(b[4:]) != crc32.Checksum(b[8:slotUsed], castagnoli) || binary.BigEndian.Uint32(b[112:]) != owner {
 		return c, false
 	}
 	get := func(off int) int64 { return int64(binary.BigEndian.Uint64(b[off:])) }
@@ -93,7 +97,7 @@ func decodeCheckpoint(b []byte, owner uint32) (c checkpoint, ok bool) {
 	c.mark.index = sum{int(u32(64)), u32(92)}
 	c.mark.times = sum{int(u32(68)), u32(96)}
 	c.mark.aborted = sum{int(u32(88)), u32(100)}
-	c.start, c.appended = get(72), get(80)
+	c.start, c.appended, c.cleaned = get(72), get(80), get(104)
 	return c, true
 }
 

@@ -31,6 +31,9 @@ func (s *segment) tails() (_ [3]tail, stale bool) {
 func (s *segment) flush() error {
 	s.flushing.Lock()
 	defer s.flushing.Unlock()
+	if s.moved.Load() {
+		return nil
+	}
 	tails, stale := s.tails()
 	for _, t := range tails {
 		if len(t.bytes) == 0 && !stale {

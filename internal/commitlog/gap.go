@@ -35,7 +35,7 @@ func (l *Log) gapInstead(err error, offset int64, limit Limit, maxBytes int, min
 		return empty, nil
 	}
 	b := l.standIn(offset, next)
-	return Chunk{FirstBatchOffset: offset, Range: FileRange{File: bytesFile(b), Len: len(b)}, Damage: d}, nil
+	return Chunk{FirstBatchOffset: offset, Below: next, Range: FileRange{File: bytesFile(b), Len: len(b)}, Damage: d}, nil
 }
 
 // reportGap tells of offsets that no file holds, once.

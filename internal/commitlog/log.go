@@ -94,6 +94,10 @@ type Log struct {
 	}
 
 	round rounds
+
+	// cleaning is held by Clean, one at a time, before round; stopping tells it that the log is being closed, which waits for it.
+	cleaning sync.Mutex
+	stopping atomic.Bool
 }
 
 // Err is why the log takes no more appends: ErrOffline or ErrClosed with the cause, or nil.
@@ -329,6 +333,9 @@ func (l *Log) Close() error {
 
 // shut ends the log; with keep it is made durable first.
 func (l *Log) shut(keep bool) error {
+	l.stopping.Store(true)
+	l.cleaning.Lock()
+	defer l.cleaning.Unlock()
 	l.round.Lock()
 	defer l.round.Unlock()
 	l.mu.Lock()

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -90,6 +91,9 @@ func (r *recovery) run() error {
 	if err != nil {
 		return err
 	}
+	if err := r.recoverSwaps(r.ck.start); err != nil {
+		return err
+	}
 	if err := r.list(); err != nil {
 		return err
 	}
@@ -106,6 +110,7 @@ func (r *recovery) run() error {
 			return err
 		}
 	}
+	r.markSparse()
 	if err := r.findPoint(); err != nil {
 		return err
 	}
@@ -218,7 +223,13 @@ func (r *recovery) guessCheckpoint(damaged bool) error {
 		return nil
 	}
 	r.ck.start = r.segments[0].base
-	return r.guessPoint()
+	if err := r.guessPoint(); err != nil {
+		return err
+	}
+	if r.config.Load().Compact {
+		r.ck.cleaned = r.ck.recovery.base
+	}
+	return nil
 }
 
 // guessPoint takes the end of the last sound batch for the recovery point, and its segment's base for the mark.
@@ -286,6 +297,7 @@ func (r *recovery) finish(found bool) error {
 	list := r.segments
 	l.segments.Store(&list)
 	l.mu.active = active
+	active.created, active.jitter = l.now().UnixMilli(), rand.Uint32()
 	if cut := l.mu.epochs.cut(r.end.offset); len(cut) < len(l.mu.epochs) {
 		l.mu.epochs, l.mu.newEpochs = cut, true
 	}
@@ -380,7 +392,7 @@ func (r *recovery) settle() error {
 			l.mu.sealed = append(l.mu.sealed, r.segments[i-1])
 		}
 	}
-	if err := l.ck.update(false, func(c *checkpoint) { c.start = l.start.Load() }); err != nil {
+	if err := l.ck.update(false, func(c *checkpoint) { c.start, c.cleaned = l.start.Load(), r.ck.cleaned }); err != nil {
 		return err
 	}
 	return l.lastRound()

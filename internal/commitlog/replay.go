@@ -3,16 +3,12 @@ package commitlog
 import (
 	"errors"
 	"fmt"
-	"slices"
 )
 
 // loadProducers takes the newest sound snapshot at or before the mark.
 func (r *recovery) loadProducers() error {
 	r.mu.producers = newProducers()
 	r.replayed = r.segments[0].base
-	if r.from > r.replayed && !slices.Contains(r.snapshots, r.from) {
-		r.report(Finding{Path: r.path(r.from, snapshotSuffix), First: -1, Next: -1, What: "producer snapshot is missing: the producers are read from the log"})
-	}
 	for i := len(r.snapshots) - 1; i >= 0; i-- {
 		at := r.snapshots[i]
 		if at > r.from {

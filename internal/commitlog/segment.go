@@ -42,6 +42,13 @@ type segment struct {
 	size    atomic.Int64
 	trusted int64
 	firstTS int64 // of the first batch, -1 if none; guarded by the log's lock
+	created int64 // ms, or when it was opened; guarded by the log's lock
+	jitter  uint32
+
+	// sparse says that the segment may lack offsets, because it has been compacted.
+	sparse bool
+	// moved says that the segment's names stand for another file, or will: it lives by its handle and by what it has in memory.
+	moved atomic.Bool
 
 	// trustedEnd is the offset that follows what is below trusted.
 	trustedEnd int64
@@ -258,7 +265,7 @@ func (s *segment) trim() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	fl := s.mu.flushed
-	if s.mu.loaded && !s.used.Load() && fl.index == len(s.mu.index) && fl.times == len(s.mu.times) && fl.aborted == len(s.mu.aborted) {
+	if s.mu.loaded && !s.moved.Load() && !s.used.Load() && fl.index == len(s.mu.index) && fl.times == len(s.mu.times) && fl.aborted == len(s.mu.aborted) {
 		s.mu.loaded, s.mu.index, s.mu.times, s.mu.aborted = false, nil, nil, nil
 	}
 	s.used.Store(false)

@@ -47,6 +47,9 @@ func (s *segment) sumsLocked(index, times, aborted int) sums {
 
 // writeSums keeps the checksums of a closed segment's indexes, durably but for the name.
 func (s *segment) writeSums() error {
+	if s.moved.Load() {
+		return nil
+	}
 	s.mu.RLock()
 	if !s.mu.loaded {
 		s.mu.RUnlock()

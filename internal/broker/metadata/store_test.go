@@ -362,6 +362,7 @@ func FuzzRecord(f *testing.F) {
 		topicRecord{id, "name", 3, 1234, map[string]string{"a": "b"}}, deletedRecord{id}, partitionsRecord{id, 7},
 		topicConfigRecord{id, map[string]string{}}, brokerConfigRecord{map[string]string{"x": ""}}, producerIDsRecord{1 << 40}, snapshotRecord{},
 		identityRecord{Identity{"c", "d", 3}}, goneRecord{id, "name"},
+		resourceRecord{Resource{32, "g"}, map[string]string{"a": "b"}}, quotaRecord{map[string]string{"user": ""}, map[string]string{"x": "1.5"}},
 	} {
 		f.Add(r.appendTo(nil))
 	}
