@@ -159,6 +159,36 @@ func TestWhatWasReadStays(t *testing.T) {
 	}
 }
 
+// Finding 10 again: what the disk has refused nobody reads.
+func TestWhatIsNotOnDiskIsNotRead(t *testing.T) {
+	fs, err := vfs.WithFaults(vfs.NewMem(), "")
+	must(t, err)
+	tb := start(t, few(Config{FS: fs}))
+	tb.create(t, "seen", 1, nil)
+	c := tb.dial(t)
+	c.produce(t, "seen", batch("on disk"))
+	must(t, fs.Set("sync /data/seen-0/*.log eio\nsyncvolume * eio"))
+	req := kmsg.NewPtrFetchRequest()
+	req.Version, req.MaxBytes, req.MinBytes, req.MaxWaitMillis, req.SessionEpoch = 12, 1<<20, 1, 300, -1
+	rt := kmsg.NewFetchRequestTopic()
+	rt.Topic = "seen"
+	rp := kmsg.NewFetchRequestTopicPartition()
+	rp.FetchOffset, rp.PartitionMaxBytes = 1, 1<<20
+	rt.Partitions = append(rt.Partitions, rp)
+	req.Topics = append(req.Topics, rt)
+	reader := tb.dial(t)
+	reader.send(t, req) // it waits while the batch comes
+	if p := c.produce(t, "seen", batch("refused")); p.ErrorCode == 0 {
+		t.Error("the batch is acknowledged")
+	}
+	resp := reader.receive(t, req, reader.next).(*kmsg.FetchResponse)
+	if got := resp.Topics[0].Partitions[0]; len(got.RecordBatches) != 0 || got.HighWatermark > 1 {
+		t.Errorf("read %d bytes below %d", len(got.RecordBatches), got.HighWatermark)
+	}
+	must(t, fs.Set(""))
+	time.Sleep(1100 * time.Millisecond) // retryOpen
+}
+
 // Findings 11, 12 and 17: whatever producers do at random, a reader of committed records gets those of committed transactions, all of
 // them and nothing else, and comes to the end although control batches stand there; also after a crash.
 func TestCommittedIsWhatWasCommitted(t *testing.T) {
@@ -214,23 +244,38 @@ func TestCommittedIsWhatWasCommitted(t *testing.T) {
 	}
 }
 
-// Finding 13: a partition's joining is durable before its first record is acknowledged, so that a commit after a crash commits all.
-func TestJoiningSurvivesACrash(t *testing.T) {
-	fs := vfs.NewMem()
+// Finding 13: a partition's joining is durable before its first record is written, so that a commit after a crash commits all: while
+// the disk refuses the coordinator's record, nothing is appended.
+func TestJoiningIsDurableFirst(t *testing.T) {
+	mem := vfs.NewMem()
+	fs, err := vfs.WithFaults(mem, "")
+	must(t, err)
 	tb := start(t, few(Config{FS: fs}))
-	tb.create(t, "out", 2, nil)
+	tb.create(t, "out", 1, nil)
 	p := tb.rawProducer(t, "p")
-	for partition := range int32(2) {
-		must(t, p.send(t, "out", partition, fmt.Sprint("in ", partition)))
-		after := crash(t, fs, int64(partition))
-		survivor := *p
-		survivor.c = after.dial(t)
-		if resp := survivor.c.ask(t, p.endRequest(true)).(*kmsg.EndTxnResponse); resp.ErrorCode != 0 {
-			t.Fatalf("committing after the crash: %v", kerr.ErrorForCode(resp.ErrorCode))
+	must(t, fs.Set("sync /data/__transaction_state-*/*.log eio"))
+	if err := p.send(t, "out", 0, "too early"); err == nil || !kerr.IsRetriable(err) {
+		t.Errorf("with the coordinator's disk failing: %v, want what the producer repeats", err)
+	}
+	log, err := tb.Metadata().Partition("out", 0)
+	must(t, err)
+	if log.EndOffset() != 0 {
+		t.Error("a record is in the log whose transaction a crash would forget")
+	}
+	must(t, fs.Set(""))
+	time.Sleep(1100 * time.Millisecond) // retryOpen
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		if err = p.send(t, "out", 0, "in"); err == nil || time.Now().After(end) || !kerr.IsRetriable(err) {
+			break
 		}
-		if got := committed(t, after, "out", int(partition)+1); len(got) != int(partition)+1 {
-			t.Fatalf("%q", got)
-		}
+	}
+	must(t, err)
+	after := crash(t, mem, 1)
+	survivor := *p
+	survivor.c = after.dial(t)
+	must(t, survivor.end(t, true))
+	if got := committed(t, after, "out", 1); got[0] != "in" {
+		t.Fatalf("%q", got)
 	}
 }
 

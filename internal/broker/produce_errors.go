@@ -17,7 +17,7 @@ var produceErrors = map[int16]bool{
 	kerr.OutOfOrderSequenceNumber.Code: false, kerr.UnknownProducerID.Code: false, kerr.InvalidProducerEpoch.Code: false,
 	kerr.InvalidTxnState.Code: false, kerr.InvalidProducerIDMapping.Code: false, kerr.TransactionAbortable.Code: false,
 	kerr.TransactionalIDAuthorizationFailed.Code: false, kerr.TopicAuthorizationFailed.Code: false,
-	kerr.ClusterAuthorizationFailed.Code: false, kerr.PolicyViolation.Code: false,
+	kerr.ClusterAuthorizationFailed.Code: false, kerr.PolicyViolation.Code: false, kerr.RecordListTooLarge.Code: false,
 }
 
 // produceCode is the number of an error on Produce; what a producer would misunderstand is a disk's error, which it repeats, and of

@@ -51,6 +51,8 @@ type Option struct {
 	Required bool
 	Values   []string // of an enum
 	Doc      string
+	// Check says what else is wrong with a value of the right type; nil: nothing.
+	Check func(value string) error
 }
 
 // Factory makes the sources and sinks of one connector. A factory without
@@ -63,10 +65,16 @@ type Factory struct {
 	Options []Option
 	// Formats says which of format, key.format and value.format the connector
 	// takes; their own options are checked against the format's specification.
-	Formats bool
+	Formats Formats
+	// DefaultFormat is that of a table that names none; empty: it must name one.
+	DefaultFormat string
 	// Metadata are the metadata columns that can be declared.
 	Metadata []Column
 
+	// Check says what is wrong with a table when it is declared, beyond its single
+	// options: an *OptionError where one of them is to blame. nil: nothing is. What
+	// an OPTIONS hint may still add is left to NewSource and NewSink.
+	Check     func(Table) error
 	NewSource func(Table, Env) (Source, error)
 	NewSink   func(Table, Env) (Sink, error)
 }
