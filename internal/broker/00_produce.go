@@ -296,7 +296,7 @@ func (part *producePartition) write(w *writer, version int16) {
 		}
 	}
 	w.int32(part.index)
-	w.int16(produceCode(part.err))
+	w.int16(produceCode(part.err, version))
 	w.int64(first)
 	w.int64(appended)
 	if version >= 5 {

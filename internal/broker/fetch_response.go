@@ -147,7 +147,7 @@ func (p *fetchPartition) fields(w *writer, f *fetchRequest) {
 		p.chunk.Release()
 	}
 	w.int32(p.index)
-	w.int16(codeOf(p.err))
+	w.int16(storageCode(p.err, f.version >= 6))
 	w.int64(hw)
 	w.int64(lso)
 	if f.version >= 5 {

@@ -20,11 +20,12 @@ var produceErrors = map[int16]bool{
 	kerr.ClusterAuthorizationFailed.Code: false, kerr.PolicyViolation.Code: false, kerr.RecordListTooLarge.Code: false,
 }
 
-// produceCode is the number of an error on Produce; what a producer would misunderstand is a disk's error, which it repeats.
-func produceCode(err error) int16 {
-	code := codeOf(err)
+// produceCode is the number of an error on Produce; what a producer would misunderstand is a disk's error, which it repeats, and of
+// which versions before 4 do not know.
+func produceCode(err error, version int16) int16 {
+	code := storageCode(err, version >= 4)
 	if _, known := produceErrors[code]; !known && code != 0 {
-		return kerr.KafkaStorageError.Code
+		return storageCode(kerr.KafkaStorageError, version >= 4)
 	}
 	return code
 }

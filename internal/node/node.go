@@ -100,7 +100,7 @@ func Open(config Config) (_ *Node, err error) {
 	if err != nil {
 		return nil, err
 	}
-	n.link = &logBroker{broker: n.broker}
+	n.link = &logBroker{broker: n.broker, closing: n.ctx}
 	n.connectors = connectors(n.link)
 	if err := n.restore(); err != nil {
 		return nil, err
