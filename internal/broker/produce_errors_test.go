@@ -71,7 +71,6 @@ var decided = map[string]bool{
 	"InvalidRecord": true, "UnsupportedCompressionType": true, "OutOfOrderSequenceNumber": true, "UnknownProducerID": true,
 	"InvalidProducerEpoch": true, "InvalidTxnState": true, "InvalidProducerIDMapping": true, "TransactionAbortable": true,
 	"TransactionalIDAuthorizationFailed": true, "TopicAuthorizationFailed": true, "ClusterAuthorizationFailed": true,
-	"RecordListTooLarge": true,
 	// Never on Produce: reading, and markers.
 	"OffsetOutOfRange": true, "TransactionCoordinatorFenced": true,
 }
