@@ -91,8 +91,10 @@ func handleProduce(c *call, body []byte) (reply, error) {
 	if p.acks == 0 {
 		return reply{silent: true}, p.failure()
 	}
-	return reply{wait: func() reply {
-		c.awaitDurable(p)
+	return reply{ready: p.durable, wait: func() reply {
+		if !p.durable() {
+			c.awaitDurable(p)
+		}
 		return reply{body: p}
 	}}, nil
 }
@@ -202,6 +204,18 @@ func (b *Broker) noteOffline(t *metadata.Topic, i int32, log *commitlog.Log, err
 	if errors.Is(err, commitlog.ErrOffline) {
 		b.meta.Offline(t, i, log)
 	}
+}
+
+// durable says that what was appended is durable already.
+func (p *produceRequest) durable() bool {
+	for i := range p.topics {
+		for j := range p.topics[i].parts {
+			if part := &p.topics[i].parts[j]; part.err == nil && part.log.HighWatermark() <= part.info.LastOffset {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // awaitDurable waits for all partitions: their syncs run at the same time, so the waits may come one after the other.

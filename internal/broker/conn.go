@@ -271,9 +271,11 @@ func (c *conn) respond(p *pending) (err error) {
 		}
 	}()
 	if p.reply.wait != nil {
-		if err := c.flush(); err != nil { // nobody waits for an answer that is there
-			p.reply.drop()
-			return err
+		if p.reply.ready == nil || !p.reply.ready() {
+			if err := c.flush(); err != nil { // nobody waits for an answer that is there
+				p.reply.drop()
+				return err
+			}
 		}
 		p.reply = p.reply.wait()
 	}
