@@ -45,6 +45,8 @@ type Config struct {
 	Report func(string)
 	// Hook is called at named points around a commit; see engine.Config.
 	Hook func(point string)
+
+	files vfs.FS // of tests, in the place of the memory's
 }
 
 // Node is an open node. It is safe for concurrent use.
@@ -81,7 +83,10 @@ func Open(config Config) (_ *Node, err error) {
 	var files vfs.FS = vfs.OS
 	dir := config.Data
 	if dir == "" {
-		files, dir = vfs.NewMem(), "data"
+		files, dir = config.files, "data"
+	}
+	if files == nil {
+		files = vfs.NewMem()
 	}
 	if _, err := isNew(config.Data); err != nil {
 		return nil, err
@@ -298,5 +303,5 @@ func (n *Node) Close() error {
 		}
 	}
 	n.running.Wait()
-	return errors.Join(errs...)
+	return also(nil, errors.Join(errs...))
 }

@@ -60,7 +60,7 @@ func RunScript(ctx context.Context, r ScriptRun) error {
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		err = r.interrupted()
 	}
-	return errors.Join(err, n.Close())
+	return also(err, n.Close())
 }
 
 // interrupted is what is said of a run that was asked to end before it had.
