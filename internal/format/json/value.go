@@ -99,7 +99,7 @@ func (d *decoder) nested(n *node, s []byte, i int) int {
 	case n.kind == kindMap && s[i] == '{':
 		return d.dict(n, s, i)
 	case n.kind == kindString:
-		buf, end := d.compact(n.b.BeginBytes(), s, i, 0)
+		buf, end := d.compact(n.b.BeginBytes(), s, i, 1)
 		if end >= 0 {
 			n.b.EndBytes(buf)
 		}
