@@ -123,7 +123,8 @@ func Factory(b Broker) *connector.Factory {
 			if err != nil {
 				return nil, err
 			}
-			return newSink(l, b), nil
+			_, _, err = l.encoders()
+			return newSink(l, b), err
 		},
 	}
 }
