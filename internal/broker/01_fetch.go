@@ -6,6 +6,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kerr"
 
+	"github.com/millrace/millrace/internal/broker/auth"
 	"github.com/millrace/millrace/internal/broker/metadata"
 	"github.com/millrace/millrace/internal/commitlog"
 )
@@ -38,10 +39,11 @@ type fetchRequest struct {
 }
 
 type fetchTopic struct {
-	name  string
-	id    metadata.UUID
-	topic *metadata.Topic // nil if there is none
-	parts []fetchPartition
+	name   string
+	id     metadata.UUID
+	topic  *metadata.Topic // nil if there is none
+	denied bool            // it may not be read
+	parts  []fetchPartition
 }
 
 type fetchPartition struct {
@@ -93,6 +95,10 @@ func handleFetch(c *call, body []byte) (reply, error) {
 
 // fetch reads what is asked for, waiting up to maxWait for minBytes. An error is answered at once.
 func (c *call) fetch(f *fetchRequest) {
+	for i := range f.topics {
+		t := &f.topics[i]
+		t.denied = !c.mayUse(auth.Read, t.topic, t.name)
+	}
 	f.partitions(func(t *fetchTopic, p *fetchPartition) bool { c.resolve(f, t, p); return true })
 	if c.readFetch(f) || f.maxWait <= 0 {
 		return
@@ -130,6 +136,8 @@ func (c *call) resolve(f *fetchRequest, t *fetchTopic, p *fetchPartition) {
 	switch {
 	case t.topic == nil && f.version >= 13:
 		p.err = kerr.UnknownTopicID
+	case t.denied:
+		p.err = kerr.TopicAuthorizationFailed
 	case t.topic == nil:
 		p.err = kerr.UnknownTopicOrPartition
 	default:

@@ -71,14 +71,16 @@ func (c *call) resourceConfigs(rr *kmsg.DescribeConfigsRequestResource) (values 
 // brokerConfig is a broker's config, with what is known only here.
 func (c *call) brokerConfig(spec *metadata.ConfigSpec) metadata.ConfigValue {
 	v := c.meta.BrokerConfig(spec)
-	address := "PLAINTEXT://" + c.conn.host + ":" + strconv.Itoa(int(c.conn.port))
+	address := c.conn.listener.name + "://" + c.conn.host + ":" + strconv.Itoa(int(c.conn.port))
 	switch spec.Name {
 	case "broker.id", "node.id":
 		v.Value = strconv.Itoa(int(c.meta.Identity().NodeID))
 	case "log.dirs":
 		v.Value = c.meta.Dir()
 	case "listeners", "advertised.listeners":
-		v.Value = address
+		if v.Value == "" {
+			v.Value = address
+		}
 	default:
 		return v
 	}
@@ -98,6 +100,7 @@ func (c *call) checkBrokerResource(name string) error {
 func describeConfig(v metadata.ConfigValue, kind kmsg.ConfigResourceType, req *kmsg.DescribeConfigsRequest) kmsg.DescribeConfigsResponseResourceConfig {
 	sc := kmsg.NewDescribeConfigsResponseResourceConfig()
 	sc.Name, sc.Value, sc.Source, sc.ConfigType = v.Spec.Name, nullIfUnset(v.Spec, v.Value), v.Source, v.Spec.Type
+	sc.IsSensitive = v.Spec.Secret()
 	sc.IsDefault = v.Source == kmsg.ConfigSourceDefaultConfig
 	sc.ReadOnly = kind == kmsg.ConfigResourceTypeBroker && !v.Spec.Dynamic
 	if req.IncludeDocumentation {
@@ -113,9 +116,9 @@ func describeConfig(v metadata.ConfigValue, kind kmsg.ConfigResourceType, req *k
 	return sc
 }
 
-// nullIfUnset tells an unset value from an empty one, which only a list can have.
+// nullIfUnset tells an unset value from an empty one, which only a list can have. A secret is never told.
 func nullIfUnset(spec *metadata.ConfigSpec, value string) *string {
-	if value == "" && spec.Type != kmsg.ConfigTypeList {
+	if value == "" && spec.Type != kmsg.ConfigTypeList || spec.Secret() {
 		return nil
 	}
 	return &value

@@ -3,7 +3,7 @@ package metadata
 import "github.com/twmb/franz-go/pkg/kmsg"
 
 // brokerConfigs are those of Kafka's broker configs that have a meaning here, or that its tools look for.
-var brokerConfigs = newConfigTable(append(topicDefaults(), []ConfigSpec{
+var brokerConfigs = newConfigTable(append(append(topicDefaults(), securityConfigs...), []ConfigSpec{
 	{Name: "advertised.listeners", Type: kmsg.ConfigTypeString, Doc: "The address clients are told; empty for the one that they connected to."},
 	{Name: "auto.create.topics.enable", Type: kmsg.ConfigTypeBoolean, Default: "true", Dynamic: true,
 		Doc: "Whether a topic is created when a client asks for its metadata and allows it."},

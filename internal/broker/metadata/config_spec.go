@@ -138,11 +138,14 @@ func CheckTopicConfigs(configs map[string]string) error {
 // CheckSettings says what is wrong with a server's own settings, which are broker configs by Kafka's names.
 func CheckSettings(settings map[string]string) error {
 	for name, value := range settings {
-		spec := brokerConfigs.byName[name]
+		spec := SettingSpec(name)
 		if spec == nil {
-			return fmt.Errorf("unknown setting %s%s", name, brokerConfigs.hint(name))
+			return fmt.Errorf("unknown setting %s%s", name, listenerHint(name))
 		}
 		if err := spec.check(value); err != nil {
+			if spec.Secret() {
+				value = "(hidden)"
+			}
 			return fmt.Errorf("setting %s = %s: %v", name, value, err)
 		}
 	}
