@@ -84,6 +84,7 @@ type limits struct {
 	requestBytes            int
 	fetchBytes              int
 	idle                    time.Duration
+	authentication          time.Duration // how long one may take
 	failedLogin             time.Duration // how long the answer to one waits
 	connections, perAddress int
 	perAddressOverrides     map[string]int
@@ -130,11 +131,12 @@ func Open(config Config) (*Broker, error) {
 	}
 	b.meta = meta
 	b.limits = limits{
-		requestBytes: int(meta.SettingInt("socket.request.max.bytes")),
-		fetchBytes:   int(meta.SettingInt("fetch.max.bytes")),
-		idle:         time.Duration(meta.SettingInt("connections.max.idle.ms")) * time.Millisecond,
-		failedLogin:  time.Duration(meta.SettingInt("connection.failed.authentication.delay.ms")) * time.Millisecond,
-		connections:  int(meta.SettingInt("max.connections")), perAddress: int(meta.SettingInt("max.connections.per.ip")),
+		requestBytes:   int(meta.SettingInt("socket.request.max.bytes")),
+		fetchBytes:     int(meta.SettingInt("fetch.max.bytes")),
+		idle:           time.Duration(meta.SettingInt("connections.max.idle.ms")) * time.Millisecond,
+		authentication: authPatience,
+		failedLogin:    time.Duration(meta.SettingInt("connection.failed.authentication.delay.ms")) * time.Millisecond,
+		connections:    int(meta.SettingInt("max.connections")), perAddress: int(meta.SettingInt("max.connections.per.ip")),
 	}
 	b.ctx, b.cancel = context.WithCancel(context.Background())
 	b.mu.listeners, b.mu.conns = map[net.Listener]struct{}{}, map[*conn]struct{}{}

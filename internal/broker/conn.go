@@ -68,7 +68,7 @@ func newConn(b *Broker, nc net.Conn, l *listener) *conn {
 		c.session.stage = stageGreeting
 	}
 	if l.sasl != nil || l.tls != nil {
-		c.authBy = time.Now().Add(authPatience)
+		c.authBy = time.Now().Add(b.limits.authentication)
 	}
 	c.host, c.port = l.host, l.port
 	if c.host == "" {
