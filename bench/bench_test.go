@@ -71,7 +71,7 @@ func BenchmarkProduce(b *testing.B) {
 	defer cl.Close()
 	value := bytes.Repeat([]byte("x"), 200)
 	const records = 500_000
-	begin, n := time.Now(), 0
+	begin, n, used := time.Now(), 0, cpuTime(b, s.PID())
 	for b.Loop() {
 		for range records {
 			cl.Produce(context.Background(), &kgo.Record{Value: value}, func(_ *kgo.Record, err error) {
@@ -86,4 +86,19 @@ func BenchmarkProduce(b *testing.B) {
 		n += records
 	}
 	b.ReportMetric(float64(n)/time.Since(begin).Seconds(), "records/s")
+	b.ReportMetric((cpuTime(b, s.PID())-used).Seconds()/(float64(n)*200/1e9), "node-cpu-s/GB")
+}
+
+// cpuTime is what a process has used, user and system.
+func cpuTime(b *testing.B, pid int) time.Duration {
+	b.Helper()
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		b.Skip("no /proc")
+	}
+	_, rest, _ := bytes.Cut(stat, []byte(") ")) // the name may have spaces
+	f := bytes.Fields(rest)
+	user, _ := strconv.ParseInt(string(f[11]), 10, 64)
+	system, _ := strconv.ParseInt(string(f[12]), 10, 64)
+	return time.Duration(user+system) * 10 * time.Millisecond // USER_HZ is 100
 }

@@ -19,7 +19,7 @@ func consumeCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "consume TOPIC",
 		Short: "Print the records of a topic, a line each, up to its present end",
-		Args:  cobra.ExactArgs(1),
+		Args:  exactly("TOPIC"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			// Markers of transactions are asked for too: the last offset of a topic may
 			// be one, and is what says that its end is reached.

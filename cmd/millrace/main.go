@@ -18,6 +18,8 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	// The first signal asks for an orderly end; a second one ends the process at once.
+	context.AfterFunc(ctx, stop)
 	if err := root().ExecuteContext(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "millrace: "+oneLine(err))
 		os.Exit(1)
@@ -34,7 +36,10 @@ func root() *cobra.Command {
 		Version:       node.Version,
 		SilenceUsage:  true,
 		SilenceErrors: true,
+		Args:          knownCommand,
+		RunE:          showHelp,
 	}
+	c.SetFlagErrorFunc(flagError)
 	c.AddCommand(serveCommand(), runCommand(), sqlCommand(), topicCommand(), produceCommand(), consumeCommand())
 	return c
 }

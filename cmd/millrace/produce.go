@@ -19,7 +19,7 @@ func produceCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "produce TOPIC",
 		Short: "Write the lines of standard input to a topic, a record each",
-		Args:  cobra.ExactArgs(1),
+		Args:  exactly("TOPIC"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cl, err := client(addr, kgo.DefaultProduceTopic(args[0]), kgo.AllowAutoTopicCreation())
 			if err != nil {

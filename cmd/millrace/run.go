@@ -20,8 +20,12 @@ func runCommand() *cobra.Command {
 
 With --data the topics stay, for serve and for the next run. A run that was killed
 goes on where it was when it is started again with the same script.`,
-		Args: cobra.ExactArgs(1),
+		Args: exactly("FILE.sql"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			format, err := shell.ParseFormat(output)
+			if err != nil {
+				return fmt.Errorf("--output: %w", err)
+			}
 			text, err := os.ReadFile(args[0])
 			if err != nil {
 				return fmt.Errorf("cannot read the script: %w", err)
@@ -30,7 +34,7 @@ goes on where it was when it is started again with the same script.`,
 				Config:   node.Config{Data: data, Kafka: kafka, HTTP: http, Report: report},
 				File:     args[0],
 				Text:     string(text),
-				Format:   shell.Format(output),
+				Format:   format,
 				Out:      os.Stdout,
 				Progress: os.Stderr,
 				Terminal: isTerminal(os.Stderr),

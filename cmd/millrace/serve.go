@@ -20,7 +20,7 @@ func serveCommand() *cobra.Command {
 
 Jobs that had not ended when the node stopped go on. When everything is served,
 "ready kafka=HOST:PORT http=HOST:PORT" is printed.`,
-		Args: cobra.NoArgs,
+		Args: exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if config.Data == "" {
 				return fmt.Errorf("serve needs --data DIR, the directory that holds the log; a new one is made")

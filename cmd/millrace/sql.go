@@ -23,8 +23,12 @@ func sqlCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "sql",
 		Short: "A SQL shell on a node: one that serves (--addr) or a data directory (--data)",
-		Args:  cobra.NoArgs,
+		Args:  exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			format, err := shell.ParseFormat(output)
+			if err != nil {
+				return fmt.Errorf("--output: %w", err)
+			}
 			script, err := readScript(file, statement)
 			if err != nil {
 				return err
@@ -35,9 +39,9 @@ func sqlCommand() *cobra.Command {
 			}
 			defer closeAll()
 			if script == nil {
-				return shell.Interactive(cmd.Context(), x, shell.Format(output), os.Stdout)
+				return shell.Interactive(cmd.Context(), x, format, os.Stdout)
 			}
-			script.Format, script.Out = shell.Format(output), os.Stdout
+			script.Format, script.Out = format, os.Stdout
 			stmts, err := script.Parse()
 			if err != nil {
 				return err

@@ -12,6 +12,8 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/millrace/millrace/internal/broker/metadata"
 )
 
 // addrFlag is the address of the node, or of any Kafka broker.
@@ -48,7 +50,7 @@ func ping(ctx context.Context, cl *kgo.Client, addr string) error {
 
 func topicCommand() *cobra.Command {
 	var addr string
-	c := &cobra.Command{Use: "topic", Short: "List, describe, create and delete topics"}
+	c := &cobra.Command{Use: "topic", Short: "List, describe, create and delete topics", Args: knownCommand, RunE: showHelp}
 	addrFlag(c, &addr)
 	c.AddCommand(topicList(&addr), topicDescribe(&addr), topicCreate(&addr), topicDelete(&addr))
 	return c
@@ -57,7 +59,7 @@ func topicCommand() *cobra.Command {
 func topicList(addr *string) *cobra.Command {
 	var internal bool
 	c := &cobra.Command{
-		Use: "list", Short: "Names of the topics", Args: cobra.NoArgs,
+		Use: "list", Short: "Names of the topics", Args: exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return withAdmin(cmd.Context(), *addr, func(a *kadm.Client) error {
 				topics, err := a.ListTopicsWithInternal(cmd.Context())
@@ -79,7 +81,7 @@ func topicList(addr *string) *cobra.Command {
 
 func topicDescribe(addr *string) *cobra.Command {
 	return &cobra.Command{
-		Use: "describe TOPIC...", Short: "Partitions with their offsets", Args: cobra.MinimumNArgs(1),
+		Use: "describe TOPIC...", Short: "Partitions with their offsets", Args: atLeastOne("TOPIC"),
 		RunE: func(cmd *cobra.Command, names []string) error {
 			return withAdmin(cmd.Context(), *addr, func(a *kadm.Client) error {
 				topics, err := a.ListTopics(cmd.Context(), names...)
@@ -116,7 +118,7 @@ func topicCreate(addr *string) *cobra.Command {
 	var partitions int32
 	var configs []string
 	c := &cobra.Command{
-		Use: "create TOPIC...", Short: "Create topics", Args: cobra.MinimumNArgs(1),
+		Use: "create TOPIC...", Short: "Create topics", Args: atLeastOne("TOPIC"),
 		RunE: func(cmd *cobra.Command, names []string) error {
 			settings, err := parseSettings(configs)
 			if err != nil {
@@ -124,6 +126,9 @@ func topicCreate(addr *string) *cobra.Command {
 			}
 			values := map[string]*string{}
 			for k, v := range settings {
+				if err := metadata.UnknownTopicConfig(k); err != nil {
+					return err
+				}
 				values[k] = &v
 			}
 			return withAdmin(cmd.Context(), *addr, func(a *kadm.Client) error {
@@ -144,7 +149,7 @@ func topicCreate(addr *string) *cobra.Command {
 
 func topicDelete(addr *string) *cobra.Command {
 	return &cobra.Command{
-		Use: "delete TOPIC...", Short: "Delete topics with all their records", Args: cobra.MinimumNArgs(1),
+		Use: "delete TOPIC...", Short: "Delete topics with all their records", Args: atLeastOne("TOPIC"),
 		RunE: func(cmd *cobra.Command, names []string) error {
 			return withAdmin(cmd.Context(), *addr, func(a *kadm.Client) error {
 				rs, err := a.DeleteTopics(cmd.Context(), names...)

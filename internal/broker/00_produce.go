@@ -36,6 +36,7 @@ type produceRequest struct {
 	timeout       time.Duration
 	denied        bool // the transactional id may not be used
 	topics        []produceTopic
+	throttleMS    int32
 }
 
 type produceTopic struct {
@@ -211,6 +212,8 @@ func decodeProduce(body []byte, version int16) (*produceRequest, error) {
 
 func (p *produceRequest) release() {}
 
+func (p *produceRequest) setThrottle(ms int32) { p.throttleMS = ms }
+
 func (p *produceRequest) write(c *conn, at int) error {
 	w := &writer{b: c.out, flexible: p.version >= 9}
 	w.length(len(p.topics))
@@ -227,7 +230,7 @@ func (p *produceRequest) write(c *conn, at int) error {
 		}
 		w.tags()
 	}
-	w.int32(0) // throttle
+	w.int32(p.throttleMS)
 	w.tags()
 	c.out = w.b
 	c.setSize(at, 0)
@@ -247,7 +250,7 @@ func (part *producePartition) write(w *writer, version int16) {
 		w.int64(start)
 	}
 	if version >= 8 {
-		w.length(0) // records in error: all of them, if any
+		writeRecordErrors(w, part.err)
 		message := messageOf(part.err)
 		if message == nil {
 			w.nullableString("", true)

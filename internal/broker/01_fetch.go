@@ -35,6 +35,7 @@ type fetchRequest struct {
 	sessionID    int32
 	sessionEpoch int32
 	topics       []fetchTopic
+	throttleMS   int32
 	err          error // of the request as a whole
 }
 
@@ -86,6 +87,9 @@ func handleFetch(c *call, body []byte) (reply, error) {
 	if f.err != nil {
 		f.topics = nil
 		return reply{body: f}, nil
+	}
+	if most, limited := c.fetchAllowance(); limited {
+		f.maxBytes, f.minBytes = min(f.maxBytes, most), min(f.minBytes, most)
 	}
 	return reply{wait: func() reply {
 		c.fetch(f)
@@ -150,6 +154,8 @@ func (c *call) resolve(f *fetchRequest, t *fetchTopic, p *fetchPartition) {
 // readFetch reads all partitions within the limits, and says whether that is worth an answer. The first batch of the first partition
 // that has any comes whatever its size, or a small limit would stop the client for ever (KIP-74).
 func (c *call) readFetch(f *fetchRequest) bool {
+	began := c.quotas.clock()
+	defer c.spend(began)
 	f.releaseChunks()
 	left, total := min(f.maxBytes, c.limits.fetchBytes), 0
 	failed := false
@@ -194,6 +200,12 @@ func (f *fetchRequest) releaseChunks() {
 }
 
 func (f *fetchRequest) release() { f.releaseChunks() }
+
+// setThrottle makes the answer an empty one, which only tells its client to be silent.
+func (f *fetchRequest) setThrottle(ms int32) {
+	f.releaseChunks()
+	f.topics, f.throttleMS = nil, ms
+}
 
 func (c *call) decodeFetch(body []byte) (*fetchRequest, error) {
 	version := c.version

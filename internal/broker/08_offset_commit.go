@@ -1,9 +1,11 @@
 package broker
 
 import (
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/millrace/millrace/internal/broker/group"
+	"github.com/millrace/millrace/internal/broker/metadata"
 )
 
 // OffsetCommit, key 8.
@@ -13,16 +15,23 @@ import (
 //	v7  static members
 //	v8  flexible
 //	v9  errors of KIP-848
-func init() { register(8, 2, 9, handleOffsetCommit) }
+//	v10 topic ids (KIP-848)
+func init() { register(8, 2, 10, handleOffsetCommit) }
 
 func handleOffsetCommit(c *call, req *kmsg.OffsetCommitRequest) reply {
 	var offsets []offsetToCommit
 	for _, t := range req.Topics {
+		name, err := t.Topic, error(nil)
+		if c.version >= 10 {
+			name, err = c.topicName(t.TopicID)
+		}
 		for _, p := range t.Partitions {
-			offsets = append(offsets, newOffsetToCommit(t.Topic, p.Partition, p.Offset, p.LeaderEpoch, p.Metadata))
+			o := newOffsetToCommit(name, p.Partition, p.Offset, p.LeaderEpoch, p.Metadata)
+			o.err = err
+			offsets = append(offsets, o)
 		}
 	}
-	by := group.Committer{MemberID: req.MemberID, InstanceID: req.InstanceID, Generation: req.Generation}
+	by := group.Committer{MemberID: req.MemberID, InstanceID: req.InstanceID, Generation: req.Generation, Checks: c.version >= 9}
 	at, err := c.groups.commit(req.Group, by, -1, -1, offsets)
 	return later(func() kmsg.Response {
 		if err == nil {
@@ -31,7 +40,7 @@ func handleOffsetCommit(c *call, req *kmsg.OffsetCommitRequest) reply {
 		resp := req.ResponseKind().(*kmsg.OffsetCommitResponse)
 		for _, t := range req.Topics {
 			rt := kmsg.NewOffsetCommitResponseTopic()
-			rt.Topic = t.Topic
+			rt.Topic, rt.TopicID = t.Topic, t.TopicID
 			for _, p := range t.Partitions {
 				rp := kmsg.NewOffsetCommitResponseTopicPartition()
 				rp.Partition, rp.ErrorCode = p.Partition, offsets[0].code(err)
@@ -41,6 +50,14 @@ func handleOffsetCommit(c *call, req *kmsg.OffsetCommitRequest) reply {
 		}
 		return resp
 	})
+}
+
+// topicName is the name of the topic that has an id.
+func (b *Broker) topicName(id metadata.UUID) (string, error) {
+	if t := b.meta.TopicByID(id); t != nil {
+		return t.Name, nil
+	}
+	return "", kerr.UnknownTopicID
 }
 
 func newOffsetToCommit(topic string, partition int32, at int64, epoch int32, metadata *string) offsetToCommit {

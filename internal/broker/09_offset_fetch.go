@@ -16,8 +16,9 @@ import (
 //	v6  flexible
 //	v7  only offsets that no open transaction may change (KIP-447)
 //	v8  several groups (KIP-709)
-//	v9  the member that asks (KIP-848), which classic groups do not check
-func init() { register(9, 1, 9, handleOffsetFetch) }
+//	v9  the member that asks and its epoch, which groups of the consumer protocol check (KIP-848)
+//	v10 topic ids (KIP-848)
+func init() { register(9, 1, 10, handleOffsetFetch) }
 
 func handleOffsetFetch(c *call, req *kmsg.OffsetFetchRequest) reply {
 	groups := req.Groups
@@ -60,22 +61,57 @@ func handleOffsetFetch(c *call, req *kmsg.OffsetFetchRequest) reply {
 func (c *call) fetchOffsets(req *kmsg.OffsetFetchRequestGroup, stable bool) (kmsg.OffsetFetchResponseGroup, place) {
 	out := kmsg.NewOffsetFetchResponseGroup()
 	out.Group = req.Group
-	at, err := c.groups.read(req.Group, func(g *group.Group) {
+	var refused *kerr.Error
+	at, err := c.groups.look(req.Group, func(g *group.Group) {
+		if g != nil && req.MemberID != nil {
+			if refused = g.CheckFetch(*req.MemberID, req.MemberEpoch); refused != nil {
+				return
+			}
+		}
 		topics := req.Topics
 		if topics == nil {
 			topics = committedTopics(g)
 		}
 		for _, t := range topics {
 			rt := kmsg.NewOffsetFetchResponseGroupTopic()
-			rt.Topic = t.Topic
+			rt.Topic, rt.TopicID = t.Topic, t.TopicID
+			var unknown error
+			if c.version >= 10 {
+				if unknown = c.identify(&t); unknown != nil && req.Topics == nil {
+					continue
+				}
+				rt.TopicID = t.TopicID
+			}
 			for _, i := range t.Partitions {
+				if unknown != nil {
+					rp := fetchOffset(nil, group.Partition{Partition: i}, false)
+					rp.ErrorCode = groupCode(unknown)
+					rt.Partitions = append(rt.Partitions, rp)
+					continue
+				}
 				rt.Partitions = append(rt.Partitions, fetchOffset(g, group.Partition{Topic: t.Topic, Partition: i}, stable))
 			}
 			out.Topics = append(out.Topics, rt)
 		}
 	})
+	if err == nil {
+		err = fault(refused)
+	}
 	out.ErrorCode = groupCode(err)
 	return out, at
+}
+
+// identify completes the id of a topic that was named, or the name of one that was asked for by its id.
+func (c *call) identify(t *kmsg.OffsetFetchRequestGroupTopic) (err error) {
+	if t.Topic == "" {
+		t.Topic, err = c.topicName(t.TopicID)
+		return err
+	}
+	if found := c.meta.Topic(t.Topic); found != nil {
+		t.TopicID = found.ID
+		return nil
+	}
+	return kerr.UnknownTopicID
 }
 
 func fetchOffset(g *group.Group, p group.Partition, stable bool) kmsg.OffsetFetchResponseGroupTopicPartition {

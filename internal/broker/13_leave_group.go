@@ -3,6 +3,7 @@ package broker
 import (
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/millrace/millrace/internal/broker/group"
@@ -17,6 +18,10 @@ func init() { register(13, 0, 5, handleLeaveGroup) }
 
 func handleLeaveGroup(c *call, req *kmsg.LeaveGroupRequest) reply {
 	resp := req.ResponseKind().(*kmsg.LeaveGroupResponse)
+	if req.Group == "" {
+		resp.ErrorCode = kerr.InvalidGroupID.Code
+		return answer(resp)
+	}
 	leave := func(id string, instance *string) int16 {
 		return groupCode(c.groups.on(req.Group, func(g *group.Group, now time.Time) error {
 			return fault(g.Leave(now, id, instance))

@@ -3,6 +3,7 @@ package broker
 import (
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/millrace/millrace/internal/broker/group"
@@ -16,6 +17,11 @@ import (
 func init() { register(14, 0, 5, handleSyncGroup) }
 
 func handleSyncGroup(c *call, req *kmsg.SyncGroupRequest) reply {
+	if req.Group == "" {
+		resp := req.ResponseKind().(*kmsg.SyncGroupResponse)
+		resp.ErrorCode = kerr.InvalidGroupID.Code
+		return answer(resp)
+	}
 	sync := group.SyncRequest{
 		MemberID: req.MemberID, InstanceID: req.InstanceID, Generation: req.Generation,
 		ProtocolType: req.ProtocolType, Protocol: req.Protocol, Assignments: map[string][]byte{},

@@ -22,14 +22,17 @@ func handleDescribeGroups(c *call, req *kmsg.DescribeGroupsRequest) reply {
 	for _, id := range req.Groups {
 		rg := kmsg.NewDescribeGroupsResponseGroup()
 		rg.Group, rg.AuthorizedOperations = id, math.MinInt32
-		_, err := c.groups.read(id, func(g *group.Group) {
-			if g != nil {
+		_, err := c.groups.look(id, func(g *group.Group) {
+			text := "Group " + id + " not found."
+			if g != nil && g.Type() == "classic" {
 				describeGroup(&rg, g)
 				return
+			} else if g != nil {
+				text = "Group " + id + " is not a classic group."
 			}
 			rg.State = string(group.Dead)
 			if c.version >= 6 {
-				rg.ErrorCode, rg.ErrorMessage = kerr.GroupIDNotFound.Code, &kerr.GroupIDNotFound.Description
+				rg.ErrorCode, rg.ErrorMessage = kerr.GroupIDNotFound.Code, &text
 			}
 		})
 		if err != nil {
@@ -48,8 +51,8 @@ func describeGroup(rg *kmsg.DescribeGroupsResponseGroup, g *group.Group) {
 	for _, m := range g.Members() {
 		rm := kmsg.NewDescribeGroupsResponseGroupMember()
 		rm.MemberID, rm.InstanceID, rm.ClientID, rm.ClientHost = m.ID, m.InstanceID, m.ClientID, m.ClientHost
-		if g.State == group.Stable {
-			rm.ProtocolMetadata, rm.MemberAssignment = m.Subscription, m.Assignment
+		if rm.MemberAssignment = m.Assignment; g.State == group.Stable {
+			rm.ProtocolMetadata = m.Subscription
 		}
 		rg.Members = append(rg.Members, rm)
 	}

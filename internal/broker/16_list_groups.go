@@ -12,7 +12,7 @@ import (
 //
 //	v3  flexible
 //	v4  states (KIP-518)
-//	v5  types (KIP-848): all groups here are classic ones
+//	v5  types (KIP-848)
 func init() { register(16, 0, 5, handleListGroups) }
 
 func handleListGroups(c *call, req *kmsg.ListGroupsRequest) reply {
@@ -24,12 +24,12 @@ func handleListGroups(c *call, req *kmsg.ListGroupsRequest) reply {
 	gc.mu.Lock()
 	defer gc.mu.Unlock()
 	resp.ErrorCode = groupCode(gc.load())
-	for id, g := range gc.mu.all {
-		if !wanted(req.StatesFilter, string(g.State)) || !wanted(req.TypesFilter, "classic") {
+	for id, g := range gc.state.all {
+		if !wanted(req.StatesFilter, string(g.State)) || !wanted(req.TypesFilter, g.Type()) {
 			continue
 		}
 		rg := kmsg.NewListGroupsResponseGroup()
-		rg.Group, rg.ProtocolType, rg.GroupState, rg.GroupType = id, g.ProtocolType, string(g.State), "classic"
+		rg.Group, rg.ProtocolType, rg.GroupState, rg.GroupType = id, g.ProtocolType, string(g.State), g.Type()
 		resp.Groups = append(resp.Groups, rg)
 	}
 	sort.Slice(resp.Groups, func(i, j int) bool { return resp.Groups[i].Group < resp.Groups[j].Group })

@@ -30,6 +30,7 @@ func handleApiVersions(c *call, req *kmsg.ApiVersionsRequest) reply {
 		resp.ErrorCode = kerr.InvalidRequest.Code
 		return answer(resp)
 	}
+	c.conn.client = software{req.ClientSoftwareName, req.ClientSoftwareVersion}
 	resp.ApiKeys = servedVersions()
 	for _, f := range features() {
 		if f.min > 0 || c.version >= 4 {

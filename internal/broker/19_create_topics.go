@@ -34,6 +34,9 @@ func handleCreateTopics(c *call, req *kmsg.CreateTopicsRequest) reply {
 		if names[rt.Topic] > 1 {
 			err = detailed(kerr.InvalidRequest, "Duplicate topic name.")
 		}
+		if err == nil && !req.ValidateOnly && c.meta.Topic(rt.Topic) == nil {
+			err = c.mutate(n.Partitions, c.version >= 6)
+		}
 		if err != nil {
 			failTopic(st, err)
 			continue
@@ -125,6 +128,9 @@ func (c *call) checkReplicas(partition int32, replicas []int32) error {
 func (c *call) describeCreated(st *kmsg.CreateTopicsResponseTopic, t *metadata.Topic) {
 	st.TopicID, st.NumPartitions, st.ReplicationFactor = t.ID, t.Partitions, 1
 	for _, spec := range metadata.TopicConfigSpecs() {
+		if spec.Hidden {
+			continue
+		}
 		v := c.meta.TopicConfig(t, spec)
 		sc := kmsg.NewCreateTopicsResponseTopicConfig()
 		sc.Name, sc.Value, sc.Source = spec.Name, &v.Value, int8(v.Source)

@@ -49,5 +49,10 @@ func (c *call) deleteTopic(st *kmsg.DeleteTopicsResponseTopic) error {
 	} else if t := c.meta.Topic(*st.Topic); t != nil {
 		st.TopicID = t.ID
 	}
+	if t := c.meta.Topic(*st.Topic); t != nil {
+		if err := c.mutate(t.Partitions, c.version >= 5); err != nil {
+			return err
+		}
+	}
 	return c.meta.Delete(*st.Topic)
 }

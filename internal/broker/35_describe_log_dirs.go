@@ -38,9 +38,19 @@ func handleDescribeLogDirs(c *call, req *kmsg.DescribeLogDirsRequest) reply {
 	}
 	if free, err := c.meta.FS().Free(c.meta.Dir()); err == nil && free < math.MaxInt64-used {
 		dir.UsableBytes, dir.TotalBytes = free, free+used
+		if fs, ok := c.meta.FS().(volume); ok {
+			if total, err := fs.Total(c.meta.Dir()); err == nil {
+				dir.TotalBytes = total
+			}
+		}
 	}
 	resp.Dirs = append(resp.Dirs, dir)
 	return answer(resp)
+}
+
+// volume is a file system that knows how large it is.
+type volume interface {
+	Total(dir string) (int64, error)
 }
 
 // topicSizes is what a topic's partitions take. One without files takes nothing, and is not opened to say so.

@@ -36,5 +36,10 @@ func (c *call) createPartitions(rt *kmsg.CreatePartitionsRequestTopic, validate 
 			}
 		}
 	}
+	if t != nil && rt.Count > t.Partitions && !validate {
+		if err := c.mutate(rt.Count-t.Partitions, c.version >= 3); err != nil {
+			return err
+		}
+	}
 	return c.meta.Grow(rt.Topic, rt.Count, validate)
 }

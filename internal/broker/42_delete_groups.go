@@ -39,12 +39,12 @@ func (gc *groups) remove(id string) (at place, err error) {
 	if err := gc.load(); err != nil {
 		return at, err
 	}
-	g := gc.mu.all[id]
+	g := gc.state.all[id]
 	switch {
 	case g == nil:
 		return at, kerr.GroupIDNotFound
 	case g.State != group.Empty:
 		return at, kerr.NonEmptyGroup
 	}
-	return gc.forget(g, gc.b.config.Now(), nil, true)
+	return gc.drop(g, gc.b.config.Now(), nil, true)
 }

@@ -12,6 +12,10 @@ func init() { register(47, 0, 0, handleOffsetDelete) }
 
 func handleOffsetDelete(c *call, req *kmsg.OffsetDeleteRequest) reply {
 	subscribed := map[string]bool{}
+	unknown := map[string]bool{}
+	for _, t := range req.Topics {
+		unknown[t.Topic] = c.meta.Topic(t.Topic) == nil
+	}
 	at, err := c.groups.deleteOffsets(req, subscribed)
 	return later(func() kmsg.Response {
 		resp := req.ResponseKind().(*kmsg.OffsetDeleteResponse)
@@ -26,7 +30,9 @@ func handleOffsetDelete(c *call, req *kmsg.OffsetDeleteRequest) reply {
 			rt.Topic = t.Topic
 			for _, p := range t.Partitions {
 				rp := kmsg.NewOffsetDeleteResponseTopicPartition()
-				if rp.Partition = p.Partition; subscribed[t.Topic] {
+				if rp.Partition = p.Partition; unknown[t.Topic] {
+					rp.ErrorCode = kerr.UnknownTopicOrPartition.Code
+				} else if subscribed[t.Topic] {
 					rp.ErrorCode = kerr.GroupSubscribedToTopic.Code
 				}
 				rt.Partitions = append(rt.Partitions, rp)
@@ -44,7 +50,7 @@ func (gc *groups) deleteOffsets(req *kmsg.OffsetDeleteRequest, subscribed map[st
 	if err := gc.load(); err != nil {
 		return at, err
 	}
-	g := gc.mu.all[req.Group]
+	g := gc.state.all[req.Group]
 	switch {
 	case g == nil:
 		return at, kerr.GroupIDNotFound
@@ -61,5 +67,5 @@ func (gc *groups) deleteOffsets(req *kmsg.OffsetDeleteRequest, subscribed map[st
 			named[group.Partition{Topic: t.Topic, Partition: p.Partition}] = true
 		}
 	}
-	return gc.forget(g, gc.b.config.Now(), func(p group.Partition) bool { return named[p] }, false)
+	return gc.drop(g, gc.b.config.Now(), func(p group.Partition) bool { return named[p] }, false)
 }

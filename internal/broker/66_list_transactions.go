@@ -38,7 +38,7 @@ func handleListTransactions(c *call, req *kmsg.ListTransactionsRequest) reply {
 	tc.mu.Lock()
 	defer tc.mu.Unlock()
 	resp.ErrorCode = groupCode(tc.load())
-	for id, t := range tc.mu.all {
+	for id, t := range tc.state.all {
 		if len(req.StateFilters) > 0 && !slices.Contains(req.StateFilters, t.State.String()) ||
 			len(req.ProducerIDFilters) > 0 && !slices.Contains(req.ProducerIDFilters, t.ProducerID) ||
 			c.version >= 1 && req.DurationFilterMillis >= 0 && (t.Started.IsZero() || now.Sub(t.Started).Milliseconds() <= req.DurationFilterMillis) ||

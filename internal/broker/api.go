@@ -3,6 +3,7 @@ package broker
 import (
 	"fmt"
 	"math"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -25,7 +26,7 @@ func register[R kmsg.Request](key, min, max int16, handle func(c *call, req R) r
 	add(&api{key: key, min: min, max: max, handle: func(c *call, req kmsg.Request) reply { return handle(c, req.(R)) }})
 }
 
-// registerRaw declares an API that decodes its requests itself. The body is overwritten by the next request.
+// registerRaw declares an API that decodes its requests itself. The body is gone when the handler returns.
 func registerRaw(key, min, max int16, handle func(c *call, body []byte) (reply, error)) {
 	add(&api{key: key, min: min, max: max, raw: handle})
 }
@@ -57,6 +58,8 @@ type call struct {
 	conn     *conn
 	version  int16
 	clientID string
+	throttle time.Duration // how long the client is to be silent, see quotas
+	spent    time.Duration // what the request took of our time, where that counts
 }
 
 // reply is what a handler leaves to the connection's writer, which sends the replies of a connection in the order of its requests.

@@ -51,6 +51,9 @@ func init() {
 	unguarded(1, "Fetch asks inside, likewise")
 	unguarded(17, "SaslHandshake comes before there is a principal")
 	unguarded(18, "ApiVersions may be asked by anybody")
+	for key := int16(38); key <= 41; key++ {
+		unguarded(key, "there are no delegation tokens: it says so to everybody")
+	}
 	unguarded(36, "SaslAuthenticate comes before there is a principal")
 	unguarded(71, "GetTelemetrySubscriptions may be asked by anybody who is let in (KIP-714)")
 	unguarded(72, "PushTelemetry likewise")

@@ -16,6 +16,7 @@ func init() {
 	guarded(31, guardDeleteACLs)
 	guarded(32, guardDescribeConfigs)
 	guarded(33, guardAlterConfigs)
+	guarded(34, guardAlterReplicaLogDirs)
 	guarded(35, guardDescribeLogDirs)
 	guarded(44, guardIncrementalAlterConfigs)
 	cluster(43, auth.Alter, func(resp *kmsg.ElectLeadersResponse, code int16) { resp.ErrorCode = code })
@@ -45,6 +46,12 @@ func init() {
 		})
 	})
 	cluster(64, auth.Alter, func(resp *kmsg.UnregisterBrokerResponse, code int16) { resp.ErrorCode = code })
+	cluster(80, auth.Alter, func(resp *kmsg.AddRaftVoterResponse, code int16) {
+		resp.ErrorCode, resp.ErrorMessage = code, messageOf(kerr.ClusterAuthorizationFailed)
+	})
+	cluster(81, auth.Alter, func(resp *kmsg.RemoveRaftVoterResponse, code int16) {
+		resp.ErrorCode, resp.ErrorMessage = code, messageOf(kerr.ClusterAuthorizationFailed)
+	})
 	cluster(74, auth.DescribeConfigs, func(resp *kmsg.ListConfigResourcesResponse, code int16) { resp.ErrorCode = code })
 }
 
@@ -151,6 +158,26 @@ func guardIncrementalAlterConfigs(c *call, req *kmsg.IncrementalAlterConfigsRequ
 			rr.ResourceType, rr.ResourceName = r.ResourceType, r.ResourceName
 			rr.ErrorCode, rr.ErrorMessage = configDenied(r.ResourceType).Code, messageOf(configDenied(r.ResourceType))
 			resp.Resources = append(resp.Resources, rr)
+		}
+	})
+}
+
+func guardAlterReplicaLogDirs(c *call, req *kmsg.AlterReplicaLogDirsRequest, next func() reply) reply {
+	if c.allowedCluster(auth.Alter) {
+		return next()
+	}
+	return respond(req, func(resp *kmsg.AlterReplicaLogDirsResponse) {
+		for _, d := range req.Dirs {
+			for _, t := range d.Topics {
+				rt := kmsg.NewAlterReplicaLogDirsResponseTopic()
+				rt.Topic = t.Topic
+				for _, p := range t.Partitions {
+					rp := kmsg.NewAlterReplicaLogDirsResponseTopicPartition()
+					rp.Partition, rp.ErrorCode = p, clusterDenied
+					rt.Partitions = append(rt.Partitions, rp)
+				}
+				resp.Topics = append(resp.Topics, rt)
+			}
 		}
 	})
 }

@@ -58,12 +58,15 @@ type Broker struct {
 	meta       *metadata.Store
 	stats      Stats
 	limits     limits
+	frames     framePool
 	byName     map[string]*listener
 	authorizer *auth.Authorizer // nil for none
 	ids        producerIDs
 	txns       TxnVerifier
 	groups     *groups
 	states     *transactions
+	quotas     *quotas
+	clients    *clientMetrics
 	ctx        context.Context // ends when connections must
 	cancel     context.CancelFunc
 	stopping   chan struct{} // closed when the broker begins to stop: who waits for more data answers now
@@ -81,13 +84,11 @@ type Broker struct {
 
 // limits are the settings that connections ask for all the time; they are taken once.
 type limits struct {
-	requestBytes            int
-	fetchBytes              int
-	idle                    time.Duration
-	authentication          time.Duration // how long one may take
-	failedLogin             time.Duration // how long the answer to one waits
-	connections, perAddress int
-	perAddressOverrides     map[string]int
+	requestBytes   int
+	fetchBytes     int
+	idle           time.Duration
+	authentication time.Duration // how long one may take
+	failedLogin    time.Duration // how long the answer to one waits
 }
 
 // TxnVerifier is the transaction coordinator, as Produce needs it.
@@ -136,10 +137,10 @@ func Open(config Config) (*Broker, error) {
 		idle:           time.Duration(meta.SettingInt("connections.max.idle.ms")) * time.Millisecond,
 		authentication: authPatience,
 		failedLogin:    time.Duration(meta.SettingInt("connection.failed.authentication.delay.ms")) * time.Millisecond,
-		connections:    int(meta.SettingInt("max.connections")), perAddress: int(meta.SettingInt("max.connections.per.ip")),
 	}
 	b.ctx, b.cancel = context.WithCancel(context.Background())
 	b.mu.listeners, b.mu.conns = map[net.Listener]struct{}{}, map[*conn]struct{}{}
+	b.quotas, b.clients = newQuotas(b), newClientMetrics(meta)
 	b.mu.admission = admission{perAddress: map[string]int{}, perName: map[string]int{}}
 	if err := b.secure(); err != nil {
 		close(b.stopping)
@@ -152,15 +153,26 @@ func Open(config Config) (*Broker, error) {
 	b.meta.Watch(func(e metadata.Event) { go b.groups.topicChanged(e) }) // not here: it takes locks that creating a topic waits for
 	b.states.start()
 	b.running.Go(b.retain)
+	b.running.Go(newCleaner(b).run)
+	b.running.Go(b.groups.expireOffsets)
 	return b, nil
 }
 
 // secure makes ready who may come in, and what they may do.
 func (b *Broker) secure() (err error) {
-	if b.limits.perAddressOverrides, err = parseOverrides(b.meta.Setting("max.connections.per.ip.overrides")); err != nil {
+	if err := b.loadAdmission(); err != nil {
 		return err
 	}
-	if b.meta.Setting("authorizer.class.name") != "" {
+	b.meta.WatchSettings(func([]string) {
+		if err := b.loadAdmission(); err != nil {
+			b.config.Report(err.Error())
+		}
+	})
+	switch class := b.meta.Setting("authorizer.class.name"); class {
+	case "":
+	default:
+		return fmt.Errorf("authorizer.class.name = %s: there is only %s", class, metadata.StandardAuthorizer)
+	case metadata.StandardAuthorizer:
 		b.authorizer = &auth.Authorizer{EveryoneIfNoACL: b.meta.Setting("allow.everyone.if.no.acl.found") == "true"}
 		if b.authorizer.SuperUsers, err = auth.ParseSuperUsers(b.meta.Setting("super.users")); err != nil {
 			return fmt.Errorf("super.users: %w", err)
@@ -213,7 +225,14 @@ func (b *Broker) ServeAs(l net.Listener, name string) error {
 		nc, err := l.Accept()
 		if err == nil {
 			pause = 0
-			b.accept(nc, as)
+			wait, rest := b.quotas.connecting(nc.RemoteAddr())
+			b.accept(nc, as, wait)
+			if rest > 0 {
+				select {
+				case <-b.stopping:
+				case <-time.After(rest):
+				}
+			}
 			continue
 		}
 		select {
@@ -235,7 +254,8 @@ func (b *Broker) ServeAs(l net.Listener, name string) error {
 	}
 }
 
-func (b *Broker) accept(nc net.Conn, l *listener) {
+// accept serves a connection, or, where its address makes too many, closes it after a wait.
+func (b *Broker) accept(nc net.Conn, l *listener, wait time.Duration) {
 	host := hostAddress(nc.RemoteAddr())
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -257,7 +277,12 @@ func (b *Broker) accept(nc net.Conn, l *listener) {
 	b.stats.Connections.Add(1)
 	b.stats.Accepted.Add(1)
 	b.running.Go(func() {
-		c.serve()
+		if wait > 0 {
+			_ = c.pause(wait)
+			nc.Close()
+		} else {
+			c.serve()
+		}
 		b.mu.Lock()
 		delete(b.mu.conns, c)
 		b.forgetConn(l, host)

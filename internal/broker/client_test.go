@@ -274,7 +274,7 @@ func TestIdempotentDuplicate(t *testing.T) {
 func TestConfigs(t *testing.T) {
 	tb := start(t, Config{Settings: map[string]string{"log.retention.hours": "1"}})
 	adm, ctx := tb.admin(t), testContext(t)
-	tb.create(t, "c", 1, map[string]string{"segment.bytes": "20000"})
+	tb.create(t, "c", 1, map[string]string{"segment.bytes": "2000000"})
 	value := func(name string) kadm.Config {
 		t.Helper()
 		rc, err := adm.DescribeTopicConfigs(ctx, "c")
@@ -289,10 +289,10 @@ func TestConfigs(t *testing.T) {
 		t.Fatalf("no config %s", name)
 		return kadm.Config{}
 	}
-	if v := value("retention.ms"); v.MaybeValue() != "3600000" || v.Source.String() != "STATIC_BROKER_CONFIG" {
+	if v := value("retention.ms"); v.MaybeValue() != "3600000" || v.Source.String() != "DEFAULT_CONFIG" { // Kafka does not name the source either
 		t.Fatalf("retention.ms: %s from %v", v.MaybeValue(), v.Source)
 	}
-	if v := value("segment.bytes"); v.MaybeValue() != "20000" || v.Source.String() != "DYNAMIC_TOPIC_CONFIG" {
+	if v := value("segment.bytes"); v.MaybeValue() != "2000000" || v.Source.String() != "DYNAMIC_TOPIC_CONFIG" {
 		t.Fatalf("segment.bytes: %s from %v", v.MaybeValue(), v.Source)
 	}
 	alter := func(op kadm.IncrementalOp, name, v string) error {
@@ -340,7 +340,7 @@ func TestConfigs(t *testing.T) {
 
 func TestRetentionAndDeleteRecords(t *testing.T) {
 	tb := start(t, Config{})
-	tb.create(t, "old", 1, map[string]string{"segment.bytes": "2000", "retention.bytes": "4000"})
+	tb.create(t, "old", 1, map[string]string{"internal.segment.bytes": "2000", "retention.bytes": "4000"})
 	cl := tb.client(t, kgo.DefaultProduceTopic("old"), kgo.ProducerBatchCompression(kgo.NoCompression()))
 	for range 20 {
 		produce(t, cl, &kgo.Record{Value: make([]byte, 1000)})

@@ -27,7 +27,7 @@ const (
 	trustBytes = 1 << 20
 	// authPatience is how long TLS and SASL may take together.
 	authPatience = 30 * time.Second
-	// keepBytes is how large a buffer a connection keeps between requests.
+	// keepBytes is how large a buffer for answers a connection keeps.
 	keepBytes = 2 << 20
 )
 
@@ -39,9 +39,10 @@ type conn struct {
 	ctx    context.Context // ends with the connection
 	cancel context.CancelFunc
 	in     *bufio.Reader
-	frame  []byte // of requests that handlers decode themselves
 	queue  chan pending
 	asked  atomic.Int64 // requests read and not answered
+	client software     // the reader's
+	muted  atomic.Int64 // until when no more are read, in ns since 1970
 	out    []byte       // the writer's: responses not yet sent
 	fields []byte       // the writer's: of a fetch response, see fetchRequest.write
 	host   string       // what this client is told to connect to
@@ -55,6 +56,7 @@ type conn struct {
 // pending is a request on its way to its answer.
 type pending struct {
 	api         *api
+	call        *call // nil for a version that is not served
 	version     int16
 	correlation int32
 	reply       reply
@@ -147,6 +149,9 @@ func (c *conn) read() error {
 		if err := c.awaitFrame(); err != nil {
 			return err
 		}
+		if err := c.awaitUnmuted(); err != nil {
+			return err
+		}
 		p, err := c.readRequest()
 		if err != nil {
 			return err
@@ -197,7 +202,10 @@ func (c *conn) awaitFrame() error {
 //	+-------+-----------+----------------+-------------------------+----------------------+------+
 //	| key 2 | version 2 | correlation 4  | client id 2 + n, or -1  | tags, if flexible    | body |
 //	+-------+-----------+----------------+-------------------------+----------------------+------+
-const minRequest = 2 + 2 + 4 + 2
+const (
+	minRequest      = 2 + 2 + 4 + 2
+	requestOverhead = 2 + 2 + 4 // what comes before the client id
+)
 
 func (c *conn) readRequest() (pending, error) {
 	if c.session.bare {
@@ -225,33 +233,17 @@ func (c *conn) readRequest() (pending, error) {
 		return pending{}, badf("a %s request of %d bytes, the limit is %d", kmsg.NameForKey(key), size, controlBytes)
 	}
 	p := pending{api: a, version: version, correlation: int32(binary.BigEndian.Uint32(head[8:]))}
-	body, err := c.readBody(size-8, a.raw != nil)
+	var pool *framePool // kmsg's messages keep what they were read from
+	if a.raw != nil {
+		pool = &c.b.frames
+	}
+	body, err := pool.read(c.in, size-8)
 	if err != nil {
 		return p, err
 	}
-	return c.dispatch(p, body)
-}
-
-// readBody reads the rest of a frame. Memory follows the bytes, so that announcing a large frame costs the announcer.
-func (c *conn) readBody(n int, reuse bool) ([]byte, error) {
-	var buf []byte
-	if reuse && n <= cap(c.frame) {
-		buf = c.frame[:n]
-		_, err := io.ReadFull(c.in, buf)
-		return buf, err
-	}
-	for len(buf) < n {
-		grown := make([]byte, min(n, max(trustBytes, 2*len(buf))))
-		copy(grown, buf)
-		if _, err := io.ReadFull(c.in, grown[len(buf):]); err != nil {
-			return nil, err
-		}
-		buf = grown
-	}
-	if reuse && n <= keepBytes {
-		c.frame = buf
-	}
-	return buf, nil
+	p, err = c.dispatch(p, body)
+	pool.put(body)
+	return p, err
 }
 
 // dispatch decodes a request and runs its handler.
@@ -283,6 +275,8 @@ func (c *conn) dispatch(p pending, body []byte) (_ pending, err error) {
 	if r.bad {
 		return p, badf("a %s request with a malformed header", kmsg.NameForKey(a.key))
 	}
+	p.call = call
+	began := c.b.quotas.clock()
 	if a.raw != nil {
 		p.reply, err = a.raw(call, r.b)
 	} else {
@@ -291,6 +285,10 @@ func (c *conn) dispatch(p pending, body []byte) (_ pending, err error) {
 		if err = req.ReadFrom(r.b); err == nil {
 			p.reply, err = call.handleGuarded(a, req)
 		}
+	}
+	call.spend(began)
+	if a.key == keyProduce {
+		call.throttleProduce(len(body) + requestOverhead)
 	}
 	if err != nil {
 		return p, badf("a %s request of version %d: %v", kmsg.NameForKey(a.key), p.version, err)
@@ -338,6 +336,9 @@ func (c *conn) respond(p *pending) (err error) {
 			return err
 		}
 		p.reply = p.reply.wait()
+	}
+	if p.call != nil {
+		p.call.throttleReply(&p.reply)
 	}
 	if p.reply.silent {
 		return nil

@@ -257,9 +257,14 @@ func TestTransactionTimesOut(t *testing.T) {
 	if err := slow.EndTransaction(ctx, kgo.TryCommit); err == nil {
 		t.Fatal("committed after its time")
 	}
-	described, err := tb.admin(t).DescribeTransactions(ctx, "slow")
-	if err != nil || described["slow"].State != "CompleteAbort" {
-		t.Fatalf("%+v, %v", described, err)
+	// Its markers are read before the coordinator has written that they all are.
+	for admin := tb.admin(t); ; {
+		described, err := admin.DescribeTransactions(ctx, "slow")
+		if state := described["slow"].State; err != nil || state != "PrepareAbort" && state != "CompleteAbort" {
+			t.Fatalf("%+v, %v", described, err)
+		} else if state == "CompleteAbort" {
+			return
+		}
 	}
 }
 

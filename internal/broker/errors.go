@@ -19,6 +19,7 @@ var logErrors = []struct {
 	{commitlog.ErrInvalidRecord, kerr.InvalidRecord},
 	{commitlog.ErrInvalidTimestamp, kerr.InvalidTimestamp},
 	{commitlog.ErrMessageTooLarge, kerr.MessageTooLarge},
+	{commitlog.ErrListTooLarge, kerr.RecordListTooLarge},
 	{commitlog.ErrOutOfOrderSequence, kerr.OutOfOrderSequenceNumber},
 	{commitlog.ErrInvalidProducerEpoch, kerr.InvalidProducerEpoch},
 	{commitlog.ErrCoordinatorFenced, kerr.TransactionCoordinatorFenced},

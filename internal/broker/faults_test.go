@@ -58,7 +58,7 @@ func TestDiskErrors(t *testing.T) {
 func TestAcknowledgedSurvivesPowerLoss(t *testing.T) {
 	fs := vfs.NewMem()
 	tb := start(t, Config{FS: fs})
-	tb.create(t, "p", 1, map[string]string{"segment.bytes": "3000"})
+	tb.create(t, "p", 1, map[string]string{"internal.segment.bytes": "3000"})
 	c := tb.dial(t)
 	b := wire.NewBuilder(nil)
 	for i := range int32(30) {

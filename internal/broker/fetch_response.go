@@ -51,8 +51,18 @@ func (f *fetchRequest) write(c *conn, at int) error {
 	return nil
 }
 
+// size is about what the answer takes on the wire.
+func (f *fetchRequest) size() (n int) {
+	n = 32
+	f.partitions(func(_ *fetchTopic, p *fetchPartition) bool {
+		n += 48 + p.chunk.Len()
+		return true
+	})
+	return n
+}
+
 func (f *fetchRequest) fields(w *writer) (cuts []cut) {
-	w.int32(0) // throttle
+	w.int32(f.throttleMS)
 	if f.version >= 7 {
 		w.int16(codeOf(f.err))
 		w.int32(0) // session

@@ -9,9 +9,6 @@ import (
 	"github.com/millrace/millrace/internal/broker/metadata"
 )
 
-// maxOffsetMetadata bounds the text that a client keeps with an offset (offset.metadata.max.bytes).
-const maxOffsetMetadata = 4096
-
 // offsetToCommit is one partition of a commit, and what becomes of it.
 type offsetToCommit struct {
 	group.Partition
@@ -21,11 +18,15 @@ type offsetToCommit struct {
 
 // admitOffsets refuses the partitions that a commit may not name.
 func (b *Broker) admitOffsets(offsets []offsetToCommit) {
+	longest := int(b.meta.SettingInt("offset.metadata.max.bytes"))
 	for i := range offsets {
 		o := &offsets[i]
+		if o.err != nil {
+			continue
+		}
 		if t := b.meta.Topic(o.Topic); t == nil || o.Partition.Partition < 0 || o.Partition.Partition >= t.Partitions {
 			o.err = kerr.UnknownTopicOrPartition
-		} else if len(o.Metadata) > maxOffsetMetadata {
+		} else if len(o.Metadata) > longest {
 			o.err = kerr.OffsetMetadataTooLarge
 		}
 	}
@@ -40,12 +41,18 @@ func (gc *groups) commit(id string, by group.Committer, pid int64, epoch int16, 
 		return at, err
 	}
 	now := gc.b.config.Now()
-	g := gc.mu.all.Get(id, gc.config)
+	if gc.state.all[id] == nil && by.Generation >= 0 && by.Checks {
+		return at, kerr.GroupIDNotFound
+	}
+	g := gc.state.all.Get(id, gc.config)
 	defer func() {
 		if g.Unused() {
-			delete(gc.mu.all, id)
+			delete(gc.state.all, id)
 		}
 	}()
+	for i := range offsets {
+		by.Partitions = append(by.Partitions, offsets[i].Partition)
+	}
 	if err := g.Check(now, by); err != nil {
 		return at, err
 	}
@@ -56,15 +63,11 @@ func (gc *groups) commit(id string, by group.Committer, pid int64, epoch int16, 
 			records = append(records, group.OffsetRecord(id, o.Partition, o.Offset))
 		}
 	}
-	gc.arm(g, now)
+	gc.armGroup(g, now)
 	if len(records) == 0 {
 		return at, nil
 	}
-	log, _, err := gc.b.stateLog(offsetsTopic, id)
-	if err != nil {
-		return at, err
-	}
-	next, err := gc.append(log, records, now, pid, epoch)
+	next, at, err := gc.append(id, records, now, pid, epoch)
 	if err != nil {
 		return at, err
 	}
@@ -74,7 +77,7 @@ func (gc *groups) commit(id string, by group.Committer, pid int64, epoch int16, 
 			next++
 		}
 	}
-	return endOf(log), nil
+	return at, nil
 }
 
 // endTxn writes a transaction's marker into a partition of __consumer_offsets, and decides its offsets.
@@ -92,41 +95,34 @@ func (gc *groups) endTxn(i int32, pid int64, epoch int16, commit bool) (at place
 	if at.offset, err = log.AppendMarker(pid, epoch, commit, coordinatorEpoch); err != nil {
 		return at, err
 	}
-	gc.mu.all.EndTxn(pid, commit, gc.inPartition(i))
+	gc.state.all.EndTxn(pid, commit, gc.inPartition(i))
 	return at, nil
 }
 
-// read looks at a group, which is nil if it is not there. What was seen may be told when the place is durable.
-func (gc *groups) read(id string, look func(*group.Group)) (at place, err error) {
+// look looks at a group, which is nil if it is not there. What was seen may be told when the place is durable.
+func (gc *groups) look(id string, see func(*group.Group)) (at place, err error) {
 	gc.mu.Lock()
 	defer gc.mu.Unlock()
 	if err := gc.load(); err != nil {
 		return at, err
 	}
-	g := gc.mu.all[id]
-	if g != nil && gc.b.meta.Topic(offsetsTopic) != nil {
-		log, _, err := gc.b.stateLog(offsetsTopic, id)
-		if err != nil {
+	g := gc.state.all[id]
+	if g != nil {
+		if at, err = gc.end(id); err != nil {
 			return at, err
 		}
-		at = endOf(log)
 	}
-	look(g)
+	see(g)
 	return at, nil
 }
 
-// forget writes tombstones for offsets that match, or for the whole group.
-func (gc *groups) forget(g *group.Group, now time.Time, match func(group.Partition) bool, whole bool) (at place, err error) {
+// drop writes tombstones for offsets that match, or for the whole group.
+func (gc *groups) drop(g *group.Group, now time.Time, match func(group.Partition) bool, whole bool) (at place, err error) {
 	records := g.Tombstones(match, whole)
 	if len(records) > 0 {
-		log, _, err := gc.b.stateLog(offsetsTopic, g.ID)
-		if err != nil {
+		if _, at, err = gc.append(g.ID, records, now, -1, -1); err != nil {
 			return at, err
 		}
-		if _, err := gc.append(log, records, now, -1, -1); err != nil {
-			return at, err
-		}
-		at = endOf(log)
 	}
 	for p := range g.Offsets() {
 		if match == nil || match(p) {
@@ -134,24 +130,32 @@ func (gc *groups) forget(g *group.Group, now time.Time, match func(group.Partiti
 		}
 	}
 	if whole {
-		delete(gc.mu.all, g.ID)
+		delete(gc.state.all, g.ID)
 	}
 	return at, nil
 }
 
-// topicChanged forgets the offsets of a topic that is gone: another of its name begins at 0.
+// topicChanged tells the groups, and forgets the offsets of a topic that is gone: another of its name begins at 0.
 func (gc *groups) topicChanged(e metadata.Event) {
-	if e.Old == nil || e.New != nil || e.Old.Internal() {
+	internal := e.New != nil && e.New.Internal() || e.Old != nil && e.Old.Internal()
+	if internal || e.Old != nil && e.New != nil && e.Old.Partitions == e.New.Partitions {
 		return
 	}
 	gc.mu.Lock()
 	defer gc.mu.Unlock()
+	if e.New != nil && !gc.mu.loaded {
+		return // who reads the log later looks at the topics then
+	}
 	if gc.load() != nil {
 		return
 	}
-	for _, g := range gc.mu.all {
+	for _, g := range gc.state.all {
+		g.TopicsChanged()
+		if e.New != nil {
+			continue
+		}
 		match := func(p group.Partition) bool { return p.Topic == e.Old.Name }
-		if _, err := gc.forget(g, gc.b.config.Now(), match, false); err != nil {
+		if _, err := gc.drop(g, gc.b.config.Now(), match, false); err != nil {
 			gc.giveUp(err)
 			return
 		}
@@ -160,7 +164,7 @@ func (gc *groups) topicChanged(e metadata.Event) {
 
 // CommittedOffset is the offset that a group has committed for a partition.
 func (b *Broker) CommittedOffset(id, topic string, partition int32) (offset int64, ok bool) {
-	at, err := b.groups.read(id, func(g *group.Group) {
+	at, err := b.groups.look(id, func(g *group.Group) {
 		if g != nil {
 			var o group.Offset
 			o, ok = g.Committed(group.Partition{Topic: topic, Partition: partition})

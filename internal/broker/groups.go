@@ -1,10 +1,8 @@
 package broker
 
 import (
-	"context"
 	"errors"
-	"fmt"
-	"sync"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -15,19 +13,14 @@ import (
 )
 
 // groups is the group coordinator: it runs the state machines of package group over __consumer_offsets.
-//
-// A command is decided, appended and applied under mu, so that memory and log have one order; its answer waits, outside of mu, until
-// the log is durable. Should the log not take what was decided, memory is ahead of it: then all of it is thrown away and read again.
 type groups struct {
-	b      *Broker
+	coordinator
 	config group.Config
-	mu     struct {
-		sync.Mutex
-		loaded, closed bool
-		all            group.Groups
-		waiting        map[uint64]chan groupReply
-		timers         map[string]*time.Timer
-		ticket         uint64
+	// state is guarded by mu.
+	state struct {
+		all     group.Groups
+		waiting map[uint64]chan groupReply
+		ticket  uint64
 	}
 }
 
@@ -38,35 +31,43 @@ type groupReply struct {
 }
 
 func newGroups(b *Broker) *groups {
-	gc := &groups{b: b, config: group.Config{
-		MinSession:   time.Duration(b.meta.SettingInt("group.min.session.timeout.ms")) * time.Millisecond,
-		MaxSession:   time.Duration(b.meta.SettingInt("group.max.session.timeout.ms")) * time.Millisecond,
-		InitialDelay: time.Duration(b.meta.SettingInt("group.initial.rebalance.delay.ms")) * time.Millisecond,
+	ms := func(name string) time.Duration { return time.Duration(b.meta.SettingInt(name)) * time.Millisecond }
+	gc := &groups{config: group.Config{
+		Topics: groupTopics{b.meta},
+		Consumer: group.ConsumerConfig{
+			Session:   ms("group.consumer.session.timeout.ms"),
+			Heartbeat: ms("group.consumer.heartbeat.interval.ms"),
+			Of:        b.groupPace,
+			MaxSize:   int(b.meta.SettingInt("group.consumer.max.size")),
+			Assignors: strings.Split(b.meta.Setting("group.consumer.assignors"), ","),
+			Migration: b.meta.Setting("group.consumer.migration.policy"),
+		},
+		MinSession:   ms("group.min.session.timeout.ms"),
+		MaxSession:   ms("group.max.session.timeout.ms"),
+		MaxSize:      int(b.meta.SettingInt("group.max.size")),
+		InitialDelay: ms("group.initial.rebalance.delay.ms"),
 	}}
-	gc.mu.waiting, gc.mu.timers = map[uint64]chan groupReply{}, map[string]*time.Timer{}
+	gc.setup(b, "group", offsetsTopic, gc.readAll, gc.forgetAll)
+	gc.state.waiting = map[uint64]chan groupReply{}
 	return gc
+}
+
+// groupPace are a group's session timeout and heartbeat interval, as set on it or for all.
+func (b *Broker) groupPace(id string) (session, heartbeat time.Duration) {
+	return time.Duration(b.meta.GroupSettingInt(id, "consumer.session.timeout.ms")) * time.Millisecond,
+		time.Duration(b.meta.GroupSettingInt(id, "consumer.heartbeat.interval.ms")) * time.Millisecond
 }
 
 // close ends timers; what waits is answered by the broker's stopping.
 func (gc *groups) close() {
 	gc.mu.Lock()
 	defer gc.mu.Unlock()
-	gc.mu.closed = true
-	for _, t := range gc.mu.timers {
-		t.Stop()
-	}
+	gc.stop()
 }
 
-// load reads the log if memory is not what it says.
-func (gc *groups) load() error {
-	if gc.mu.closed {
-		return commitlog.ErrClosed
-	}
-	if gc.mu.loaded {
-		return nil
-	}
+func (gc *groups) readAll() error {
 	all, now := group.Groups{}, gc.b.config.Now()
-	err := gc.b.replay(offsetsTopic, func(i int32, batch wire.Batch, r *wire.Record) error {
+	err := gc.replay(func(i int32, batch wire.Batch, r *wire.Record) error {
 		if r == nil {
 			m, err := wire.ParseMarker(batch)
 			if err == nil {
@@ -83,46 +84,27 @@ func (gc *groups) load() error {
 	if err != nil {
 		return err
 	}
-	gc.mu.all, gc.mu.loaded = all, true
+	all.Loaded(now)
+	gc.state.all = all
 	for _, g := range all {
-		gc.arm(g, now)
+		gc.armGroup(g, now)
 	}
 	return nil
+}
+
+// forgetAll also lets those go who wait for the answer of a group that is no more.
+func (gc *groups) forgetAll() {
+	gc.state.all = nil
+	for ticket, ch := range gc.state.waiting {
+		ch <- groupReply{err: errNotLoaded}
+		delete(gc.state.waiting, ticket)
+	}
 }
 
 // inPartition selects the groups of a partition.
 func (gc *groups) inPartition(i int32) func(string) bool {
 	t := gc.b.meta.Topic(offsetsTopic)
 	return func(id string) bool { return t != nil && slot(id, t.Partitions) == i }
-}
-
-// giveUp throws memory away.
-func (gc *groups) giveUp(cause error) {
-	if gc.mu.closed || !gc.mu.loaded {
-		return
-	}
-	gc.b.config.Report(fmt.Sprintf("group coordinator: %v; reading %s again", cause, offsetsTopic))
-	gc.mu.loaded, gc.mu.all = false, nil
-	for id, t := range gc.mu.timers {
-		t.Stop()
-		delete(gc.mu.timers, id)
-	}
-	for ticket, ch := range gc.mu.waiting {
-		ch <- groupReply{err: errNotLoaded}
-		delete(gc.mu.waiting, ticket)
-	}
-	gc.b.giveUpOffline(offsetsTopic)
-}
-
-// settled waits until what an answer is built on is durable.
-func (gc *groups) settled(ctx context.Context, at place) error {
-	err := at.durable(ctx)
-	if errors.Is(err, commitlog.ErrOffline) {
-		gc.mu.Lock()
-		gc.giveUp(err)
-		gc.mu.Unlock()
-	}
-	return err
 }
 
 // do runs a command on a group, which is made if it is not there, and says where its answer will come.
@@ -134,69 +116,73 @@ func (gc *groups) do(id string, command func(g *group.Group, now time.Time, tick
 		ch <- groupReply{err: err}
 		return ch
 	}
-	g, now := gc.mu.all.Get(id, gc.config), gc.b.config.Now()
-	gc.mu.ticket++
-	gc.mu.waiting[gc.mu.ticket] = ch
-	command(g, now, gc.mu.ticket)
+	g, now := gc.state.all.Get(id, gc.config), gc.b.config.Now()
+	gc.state.ticket++
+	gc.state.waiting[gc.state.ticket] = ch
+	command(g, now, gc.state.ticket)
 	gc.finish(g, now)
 	return ch
 }
 
-// on runs a command that is answered at once, on a group that is there.
+// on runs a command that is answered at once, and needs no record to be durable, on a group that is there.
 func (gc *groups) on(id string, command func(g *group.Group, now time.Time) error) error {
-	gc.mu.Lock()
-	defer gc.mu.Unlock()
-	if err := gc.load(); err != nil {
-		return err
-	}
-	g, now := gc.mu.all[id], gc.b.config.Now()
-	if g == nil {
-		return kerr.UnknownMemberID
-	}
-	err := command(g, now)
-	gc.finish(g, now)
+	_, err := gc.settling(id, false, command)
 	return err
 }
 
-// finish does what a command led to.
-func (gc *groups) finish(g *group.Group, now time.Time) {
+// settling is on for a command whose answer must wait for the place. With create, the group is made if it is not there.
+func (gc *groups) settling(id string, create bool, command func(g *group.Group, now time.Time) error) (at place, err error) {
+	gc.mu.Lock()
+	defer gc.mu.Unlock()
+	if err := gc.load(); err != nil {
+		return at, err
+	}
+	g, now := gc.state.all[id], gc.b.config.Now()
+	if g == nil && create {
+		g = gc.state.all.Get(id, gc.config)
+	} else if g == nil {
+		return at, kerr.UnknownMemberID
+	}
+	err = command(g, now)
+	at, lost := gc.finish(g, now)
+	if lost != nil {
+		return at, lost
+	}
+	return at, err
+}
+
+// finish does what a command led to. The place is where it was written; with an error all memory has been given up.
+func (gc *groups) finish(g *group.Group, now time.Time) (place, error) {
 	ready := g.Take()
 	var at place
-	if len(ready.Records) > 0 || len(ready.Replies) > 0 && gc.b.meta.Topic(offsetsTopic) != nil {
-		log, _, err := gc.b.stateLog(offsetsTopic, g.ID)
-		if err == nil && len(ready.Records) > 0 {
-			_, err = gc.append(log, ready.Records, now, -1, -1)
-		}
-		if err != nil {
-			gc.giveUp(err)
-			return
-		}
-		at = endOf(log)
+	var err error
+	if len(ready.Records) > 0 {
+		_, at, err = gc.append(g.ID, ready.Records, now, -1, -1)
+	} else if len(ready.Replies) > 0 {
+		at, err = gc.end(g.ID)
+	}
+	if err != nil {
+		gc.giveUp(err)
+		return at, errNotLoaded
 	}
 	for _, r := range ready.Replies {
-		if ch := gc.mu.waiting[r.Ticket]; ch != nil {
+		if ch := gc.state.waiting[r.Ticket]; ch != nil {
 			ch <- groupReply{Reply: r, at: at}
-			delete(gc.mu.waiting, r.Ticket)
+			delete(gc.state.waiting, r.Ticket)
 		}
 	}
 	if g.Unused() {
-		delete(gc.mu.all, g.ID)
+		delete(gc.state.all, g.ID)
 	}
-	gc.arm(g, now)
+	gc.armGroup(g, now)
+	return at, nil
 }
 
-// arm sets the group's timer.
-func (gc *groups) arm(g *group.Group, now time.Time) {
-	if t := gc.mu.timers[g.ID]; t != nil {
-		t.Stop()
-		delete(gc.mu.timers, g.ID)
-	}
-	next := g.Next()
-	if next.IsZero() {
-		return
-	}
-	gc.mu.timers[g.ID] = time.AfterFunc(max(next.Sub(now), time.Millisecond), func() {
-		gc.on(g.ID, func(g *group.Group, now time.Time) error {
+// armGroup sets the group's timer.
+func (gc *groups) armGroup(g *group.Group, now time.Time) {
+	id := g.ID
+	gc.arm(id, g.Next(), now, func() {
+		gc.on(id, func(g *group.Group, now time.Time) error {
 			g.Tick(now)
 			return nil
 		})
@@ -204,7 +190,7 @@ func (gc *groups) arm(g *group.Group, now time.Time) {
 }
 
 // append writes records as one batch, of a transaction if there is a producer.
-func (gc *groups) append(log *commitlog.Log, records []group.Record, now time.Time, pid int64, epoch int16) (first int64, err error) {
+func (gc *groups) append(id string, records []group.Record, now time.Time, pid int64, epoch int16) (first int64, at place, err error) {
 	b := wire.NewBuilder(nil)
 	origin := commitlog.Internal
 	if pid >= 0 {
@@ -215,8 +201,7 @@ func (gc *groups) append(log *commitlog.Log, records []group.Record, now time.Ti
 	for _, r := range records {
 		b.Append(now.UnixMilli(), r.Key, r.Value, nil)
 	}
-	info, err := log.Append(b.Bytes(), origin, leaderEpoch)
-	return info.FirstOffset, err
+	return gc.write(id, b, origin)
 }
 
 // await waits for the answer to a command.

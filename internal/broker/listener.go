@@ -3,6 +3,7 @@ package broker
 import (
 	"crypto/rand"
 	"fmt"
+	"math"
 	"net"
 	"strconv"
 	"strings"
@@ -47,9 +48,9 @@ func (b *Broker) listenersOf(settings map[string]string) error {
 }
 
 func (b *Broker) newListener(config ListenerConfig, s listenerSettings) (*listener, error) {
-	l := &listener{ListenerConfig: config, name: config.Name, maximum: int(s.number("max.connections"))}
-	if _, ok := s.own("max.connections"); !ok {
-		l.maximum = b.limits.connections
+	l := &listener{ListenerConfig: config, name: config.Name, maximum: math.MaxInt}
+	if _, ok := s.own("max.connections"); ok {
+		l.maximum = int(s.number("max.connections"))
 	}
 	advertised := config.Advertised
 	if advertised == "" {
@@ -91,11 +92,14 @@ func (b *Broker) newSASL(s listenerSettings) (*saslListener, error) {
 				}
 				d.Passwords = auth.JAASUsers(options)
 			}
+		case auth.MechanismScram256, auth.MechanismScram512:
 		case auth.MechanismOAuthBearer:
 			var err error
 			if d.Tokens, err = b.newTokens(s); err != nil {
 				return nil, err
 			}
+		default:
+			return nil, fmt.Errorf("sasl.enabled.mechanisms: %s is not served; there are %s", mechanism, strings.Join(auth.Mechanisms, ", "))
 		}
 		out.directories[mechanism] = d
 		ms, _ := strconv.ParseInt(s.of(mechanism, "connections.max.reauth.ms"), 10, 64)
@@ -134,6 +138,9 @@ func parseOverrides(value string) (map[string]int, error) {
 // admission counts connections. It is guarded by Broker.mu.
 type admission struct {
 	all        int
+	most       int
+	mostOfOne  int            // address
+	overrides  map[string]int // of mostOfOne
 	perAddress map[string]int
 	perName    map[string]int
 	reported   time.Time
@@ -142,15 +149,15 @@ type admission struct {
 // admitConn counts a connection in, or says why it is not. The caller holds b.mu.
 func (b *Broker) admitConn(l *listener, host string) (refused string) {
 	a := &b.mu.admission
-	most, ok := b.limits.perAddressOverrides[host]
+	most, ok := a.overrides[host]
 	if !ok {
-		most = b.limits.perAddress
+		most = a.mostOfOne
 	}
 	switch {
 	case a.perAddress[host] >= most:
 		return fmt.Sprintf("%s has %d connections, the most by max.connections.per.ip", host, most)
-	case a.all >= b.limits.connections || a.perName[l.name] >= l.maximum:
-		return fmt.Sprintf("there are %d connections, the most by max.connections", min(b.limits.connections, l.maximum))
+	case a.all >= a.most || a.perName[l.name] >= l.maximum:
+		return fmt.Sprintf("there are %d connections, the most by max.connections", min(a.most, l.maximum))
 	}
 	a.all++
 	a.perAddress[host]++
@@ -166,6 +173,18 @@ func (b *Broker) forgetConn(l *listener, host string) {
 	if a.perAddress[host]--; a.perAddress[host] == 0 {
 		delete(a.perAddress, host)
 	}
+}
+
+// loadAdmission takes the limits as they are set now.
+func (b *Broker) loadAdmission() error {
+	overrides, err := parseOverrides(b.meta.Setting("max.connections.per.ip.overrides"))
+	most, ofOne := int(b.meta.SettingInt("max.connections")), int(b.meta.SettingInt("max.connections.per.ip"))
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.mu.admission.most, b.mu.admission.mostOfOne = most, ofOne; err == nil {
+		b.mu.admission.overrides = overrides
+	}
+	return err
 }
 
 // reportEvery is how often a person is told of connections that are refused, which come in thousands if they come.

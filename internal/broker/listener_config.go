@@ -91,7 +91,7 @@ func parseEndpoints(setting, value string, minPort uint64) (out []endpoint, err 
 func parseProtocols(settings map[string]string) (map[string]string, error) {
 	value, ok := settings["listener.security.protocol.map"]
 	if !ok {
-		value = metadata.BrokerConfigSpec("listener.security.protocol.map").Default
+		value = metadata.SecurityDefault("listener.security.protocol.map")
 	}
 	out := map[string]string{}
 	for one := range strings.SplitSeq(value, ",") {
@@ -127,7 +127,7 @@ func (s listenerSettings) get(name string) string {
 	if v, ok := s.settings[name]; ok {
 		return v
 	}
-	return metadata.SettingSpec(name).Default
+	return metadata.SecurityDefault(name)
 }
 
 // of is a setting of a mechanism.

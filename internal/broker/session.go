@@ -153,7 +153,7 @@ func (c *conn) readToken() (p pending, err error) {
 	if size < 0 || size > c.listener.sasl.maxReceive {
 		return p, badf("a SASL token of %d bytes (sasl.server.max.receive.size is %d)", size, c.listener.sasl.maxReceive)
 	}
-	token, err := c.readBody(size, false)
+	token, err := (*framePool)(nil).read(c.in, size)
 	if err != nil {
 		return p, err
 	}

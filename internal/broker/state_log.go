@@ -68,8 +68,8 @@ func (b *Broker) giveUpOffline(topic string) {
 	}
 }
 
-// replay reads a coordinator's topic from its start: partition, batch, and record, which is nil for a control batch. Records that
-// cannot be read are reported and passed over: a damaged one must not take all groups with it.
+// replay reads a coordinator's topic from its start: partition, batch, and record, which is nil for a control batch. Damaged records
+// are passed over, and the log reports them; those that make no sense are reported here. None must take all groups with it.
 func (b *Broker) replay(topic string, apply func(i int32, batch wire.Batch, r *wire.Record) error) error {
 	t := b.meta.Topic(topic)
 	if t == nil {
@@ -99,12 +99,6 @@ func replayLog(log *commitlog.Log, report func(error), apply func(wire.Batch, *w
 	var scratch wire.Decompressor
 	for at := log.StartOffset(); at < log.EndOffset(); {
 		chunk, err := log.Read(at, replayBytes, commitlog.End, true)
-		var damage *commitlog.DamageError
-		if errors.As(err, &damage) && damage.Next > at {
-			report(err)
-			at = damage.Next
-			continue
-		}
 		if err != nil {
 			return err
 		}
@@ -133,6 +127,9 @@ func replayLog(log *commitlog.Log, report func(error), apply func(wire.Batch, *w
 }
 
 func replayBatch(batch wire.Batch, scratch *wire.Decompressor, apply func(wire.Batch, *wire.Record) error) (bad error) {
+	if batch.IsControl() && batch.RecordCount() == 0 {
+		return nil // what compaction has left of a marker, when all that it decided was gone
+	}
 	if batch.IsControl() {
 		return apply(batch, nil)
 	}

@@ -52,6 +52,11 @@ func newTLSListener(s listenerSettings, sasl bool, report func(string)) (*tlsLis
 	if t.keyFile == "" && t.keyPEM == nil {
 		return nil, errors.New("TLS needs a certificate: set ssl.keystore.location to a PEM file with key and certificate chain, or ssl.keystore.certificate.chain and ssl.keystore.key")
 	}
+	for _, name := range []string{"ssl.keystore.type", "ssl.truststore.type"} {
+		if kind := s.get(name); kind != "PEM" {
+			return nil, fmt.Errorf("%s = %s: only PEM is read; keytool -importkeystore and openssl pkcs12 make PEM of JKS and PKCS12", name, kind)
+		}
+	}
 	var err error
 	if t.mapping, err = auth.ParseMapping(s.get("ssl.principal.mapping.rules")); err != nil {
 		return nil, err

@@ -23,27 +23,25 @@ const coordinatorEpoch = 0
 //
 //	Prepare record ── no batch is under way (held) ── markers in all partitions ── Complete record ── answer
 //
-// After the first step nothing can change the outcome; a restart goes on with the second. As in groups, memory that the log did not
-// take is thrown away; it is read again when nobody writes markers from it any more, lest a late one end the next transaction.
+// After the first step nothing can change the outcome; a restart goes on with the second. Memory that was given up is read again only
+// when nobody writes markers from it any more, lest a late one end the next transaction.
 type transactions struct {
-	b  *Broker
-	mu struct {
-		sync.Mutex
-		changed        sync.Cond // held or ending went down
-		loaded, closed bool
-		all            map[string]*txnEntry
-		ending         int // goroutines that write markers
-		life           context.Context
-		end            context.CancelFunc // of life
+	coordinator
+	// state is guarded by mu.
+	state struct {
+		changed sync.Cond // held or ending went down
+		all     map[string]*txnEntry
+		ending  int // goroutines that write markers
+		life    context.Context
+		end     context.CancelFunc // of life
 	}
 }
 
 // txnEntry is a transactional id with what surrounds it.
 type txnEntry struct {
 	*txn.Txn
-	at    place // of its last record
-	held  int   // batches between their check and their append
-	timer *time.Timer
+	at   place // of its last record
+	held int   // batches between their check and their append
 }
 
 // ending is a transaction's end under way.
@@ -53,10 +51,11 @@ type ending struct {
 }
 
 func newTransactions(b *Broker) *transactions {
-	tc := &transactions{b: b}
-	tc.mu.changed.L = &tc.mu.Mutex
-	tc.mu.all = map[string]*txnEntry{}
-	tc.mu.life, tc.mu.end = context.WithCancel(b.ctx)
+	tc := &transactions{}
+	tc.setup(b, "transaction", txnTopic, tc.readAll, tc.forgetAll)
+	tc.state.changed.L = &tc.mu.Mutex
+	tc.state.all = map[string]*txnEntry{}
+	tc.state.life, tc.state.end = context.WithCancel(b.ctx)
 	return tc
 }
 
@@ -76,35 +75,25 @@ func (tc *transactions) start() {
 func (tc *transactions) close() {
 	tc.mu.Lock()
 	defer tc.mu.Unlock()
-	tc.mu.closed = true
-	tc.mu.end()
-	tc.stopTimers()
-	tc.mu.changed.Broadcast()
-	for tc.mu.ending > 0 {
-		tc.mu.changed.Wait()
+	tc.stop()
+	tc.state.end()
+	tc.state.changed.Broadcast()
+	for tc.state.ending > 0 {
+		tc.state.changed.Wait()
 	}
 }
 
-func (tc *transactions) stopTimers() {
-	for _, e := range tc.mu.all {
-		if e.timer != nil {
-			e.timer.Stop()
-		}
-	}
-}
-
+// load also waits for those who still write markers from memory that was given up.
 func (tc *transactions) load() error {
-	for tc.mu.ending > 0 && !tc.mu.loaded && !tc.mu.closed {
-		tc.mu.changed.Wait()
+	for tc.state.ending > 0 && !tc.mu.loaded && !tc.mu.closed {
+		tc.state.changed.Wait()
 	}
-	if tc.mu.closed {
-		return commitlog.ErrClosed
-	}
-	if tc.mu.loaded {
-		return nil
-	}
+	return tc.coordinator.load()
+}
+
+func (tc *transactions) readAll() error {
 	txns := map[string]*txn.Txn{}
-	err := tc.b.replay(txnTopic, func(_ int32, _ wire.Batch, r *wire.Record) error {
+	err := tc.replay(func(_ int32, _ wire.Batch, r *wire.Record) error {
 		if r == nil {
 			return nil
 		}
@@ -113,113 +102,87 @@ func (tc *transactions) load() error {
 	if err != nil {
 		return err
 	}
-	tc.mu.life, tc.mu.end = context.WithCancel(tc.b.ctx)
-	tc.mu.all = make(map[string]*txnEntry, len(txns))
+	all := make(map[string]*txnEntry, len(txns))
 	for id, t := range txns {
-		log, _, err := tc.b.stateLog(txnTopic, id)
+		at, err := tc.coordinator.end(id)
 		if err != nil {
 			return err
 		}
-		tc.mu.all[id] = &txnEntry{Txn: t, at: endOf(log)}
+		all[id] = &txnEntry{Txn: t, at: at}
 	}
-	tc.mu.loaded = true
-	for _, e := range tc.mu.all {
+	tc.state.life, tc.state.end = context.WithCancel(tc.b.ctx)
+	tc.state.all = all
+	for _, e := range all {
 		if e.Preparing() {
 			tc.finish(e)
 		}
-		tc.arm(e)
+		tc.armEntry(e)
 	}
 	return nil
 }
 
-// giveUp throws memory away.
-func (tc *transactions) giveUp(cause error) {
-	if tc.mu.closed || !tc.mu.loaded {
-		return
-	}
-	tc.b.config.Report(fmt.Sprintf("transaction coordinator: %v; reading %s again", cause, txnTopic))
-	tc.stopTimers()
-	tc.mu.end()
-	tc.mu.loaded, tc.mu.all = false, map[string]*txnEntry{}
-	tc.mu.changed.Broadcast()
-	tc.b.giveUpOffline(txnTopic)
-}
-
-// settled waits until what an answer is built on is durable.
-func (tc *transactions) settled(ctx context.Context, at place) error {
-	err := at.durable(ctx)
-	if errors.Is(err, commitlog.ErrOffline) {
-		tc.mu.Lock()
-		tc.giveUp(err)
-		tc.mu.Unlock()
-	}
-	return err
+func (tc *transactions) forgetAll() {
+	tc.state.end()
+	tc.state.all = map[string]*txnEntry{}
+	tc.state.changed.Broadcast()
 }
 
 // put appends what a transaction becomes, and makes it so.
 func (tc *transactions) put(next *txn.Txn) (*txnEntry, error) {
-	log, _, err := tc.b.stateLog(txnTopic, next.ID)
-	if err != nil {
-		return nil, err
-	}
 	key, value := next.Record()
 	b := wire.NewBuilder(nil)
 	b.Append(next.Updated.UnixMilli(), key, value, nil)
-	if _, err := log.Append(b.Bytes(), commitlog.Internal, leaderEpoch); err != nil {
+	_, at, err := tc.write(next.ID, b, commitlog.Internal)
+	if err != nil {
 		if errors.Is(err, commitlog.ErrOffline) {
 			tc.giveUp(err)
 		}
 		return nil, err
 	}
-	e := tc.mu.all[next.ID]
+	e := tc.state.all[next.ID]
 	if e == nil {
 		e = &txnEntry{}
-		tc.mu.all[next.ID] = e
+		tc.state.all[next.ID] = e
 	}
-	e.Txn, e.at = next, endOf(log)
-	tc.arm(e)
+	e.Txn, e.at = next, at
+	tc.armEntry(e)
 	return e, nil
 }
 
 // get is the transaction of an id, nil if there is none.
 func (tc *transactions) get(id string) *txn.Txn {
-	if e := tc.mu.all[id]; e != nil {
+	if e := tc.state.all[id]; e != nil {
 		return e.Txn
 	}
 	return nil
 }
 
-// arm sets the timer of an ongoing transaction.
-func (tc *transactions) arm(e *txnEntry) {
-	if e.timer != nil {
-		e.timer.Stop()
-		e.timer = nil
-	}
-	if d := e.Deadline(); !d.IsZero() {
-		id := e.ID
-		e.timer = time.AfterFunc(max(d.Sub(tc.b.config.Now()), time.Millisecond), func() { tc.expire(id) })
-	}
+// armEntry sets the timer of an ongoing transaction.
+func (tc *transactions) armEntry(e *txnEntry) {
+	id := e.ID
+	tc.arm(id, e.Deadline(), tc.b.config.Now(), func() { tc.expire(id) })
 }
 
 // expire aborts a transaction whose time is up.
 func (tc *transactions) expire(id string) {
 	tc.mu.Lock()
 	defer tc.mu.Unlock()
-	e := tc.mu.all[id]
+	e := tc.state.all[id]
 	if tc.mu.closed || e == nil {
 		return
 	}
 	next := e.Expire(tc.b.config.Now())
 	if next == nil {
-		tc.arm(e)
+		tc.armEntry(e)
 		return
 	}
 	tc.b.config.Report(fmt.Sprintf("transaction of %s aborted: open for longer than %v", id, next.Timeout))
 	if e, err := tc.put(next); err == nil {
 		tc.finish(e)
-	} else if e := tc.mu.all[id]; e != nil {
+	} else if tc.mu.loaded {
 		// A full disk, say: the transaction holds readers back until it can be ended.
-		e.timer = time.AfterFunc(markerPause, func() { tc.expire(id) })
+		now := tc.b.config.Now()
+		tc.arm(id, now.Add(markerPause), now, func() { tc.expire(id) })
 	}
 }
 
@@ -235,7 +198,7 @@ func (tc *transactions) add(id string, pid int64, epoch int16, partitions []txn.
 		return at, err
 	}
 	if next == nil {
-		return tc.mu.all[id].at, nil
+		return tc.state.all[id].at, nil
 	}
 	e, err := tc.put(next)
 	if err != nil {

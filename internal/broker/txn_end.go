@@ -23,13 +23,13 @@ func (tc *transactions) finish(e *txnEntry) *ending {
 		close(end.done)
 		return end
 	}
-	tc.mu.ending++
-	t, at, life := e.Txn, e.at, tc.mu.life
+	tc.state.ending++
+	t, at, life := e.Txn, e.at, tc.state.life
 	go func() {
 		end.err = tc.carryOut(life, e, t, at)
 		tc.mu.Lock()
-		tc.mu.ending--
-		tc.mu.changed.Broadcast()
+		tc.state.ending--
+		tc.state.changed.Broadcast()
 		tc.mu.Unlock()
 		close(end.done)
 	}()
@@ -42,7 +42,7 @@ func (tc *transactions) carryOut(life context.Context, e *txnEntry, t *txn.Txn, 
 	}
 	tc.mu.Lock()
 	for e.held > 0 && life.Err() == nil {
-		tc.mu.changed.Wait()
+		tc.state.changed.Wait()
 	}
 	tc.mu.Unlock()
 	if err := tc.mark(life, t); err != nil {
@@ -142,9 +142,7 @@ func (tc *transactions) markerDurable(life context.Context, p txn.Partition, at 
 
 func (tc *transactions) noteOffline(p txn.Partition, log *commitlog.Log, err error) {
 	if p.Topic == offsetsTopic {
-		tc.b.groups.mu.Lock()
-		tc.b.groups.giveUp(err)
-		tc.b.groups.mu.Unlock()
+		tc.b.groups.giveUpUnlocked(err)
 	} else if topic := tc.b.meta.Topic(p.Topic); topic != nil {
 		tc.b.noteOffline(topic, p.Partition, log, err)
 	}
@@ -176,7 +174,7 @@ func (tc *transactions) Enter(ctx context.Context, batch TxnBatch, add bool) (le
 		tc.mu.Lock()
 		defer tc.mu.Unlock()
 		e.held--
-		tc.mu.changed.Broadcast()
+		tc.state.changed.Broadcast()
 	}
 	// What is appended must not be in a transaction that a crash can make unknown.
 	if err := tc.settled(ctx, tc.place(e)); err != nil {
@@ -199,7 +197,7 @@ func (tc *transactions) hold(batch TxnBatch, parts []txn.Partition, errs []error
 	if err := tc.load(); err != nil {
 		return nil, err
 	}
-	e := tc.mu.all[batch.ID]
+	e := tc.state.all[batch.ID]
 	if e == nil {
 		return nil, kerr.InvalidProducerIDMapping
 	}

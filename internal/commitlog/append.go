@@ -4,8 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"path/filepath"
 	"syscall"
-	"time"
 
 	"github.com/millrace/millrace/internal/wire"
 )
@@ -40,8 +40,14 @@ type AppendInfo struct {
 func (l *Log) Append(batches []byte, origin Origin, leaderEpoch int32) (AppendInfo, error) {
 	c := l.config.Load()
 	now := l.now()
-	if err := validate(batches, origin, c, now); err != nil {
+	if err := validate(batches, origin, c); err != nil {
 		return AppendInfo{}, err
+	}
+	if c.inspects(batches, origin, now) {
+		var err error
+		if batches, err = c.inspect(batches, origin, now, filepath.Base(l.dir)); err != nil {
+			return AppendInfo{}, err
+		}
 	}
 	l.mu.Lock()
 	info, err := l.appendLocked(batches, origin, leaderEpoch, c, now.UnixMilli())
@@ -86,7 +92,7 @@ func (l *Log) AppendMarker(pid int64, epoch int16, commit bool, coordinatorEpoch
 }
 
 // validate checks what needs no knowledge of the log.
-func validate(batches []byte, origin Origin, c *Config, now time.Time) error {
+func validate(batches []byte, origin Origin, c *Config) error {
 	if len(batches) == 0 {
 		return fmt.Errorf("%w: nothing to append", ErrInvalidRecord)
 	}
@@ -101,7 +107,7 @@ func validate(batches []byte, origin Origin, c *Config, now time.Time) error {
 		if err != nil {
 			return fmt.Errorf("%w: %v", ErrCorrupt, err)
 		}
-		if err := validateBatch(b, origin, c, now); err != nil {
+		if err := validateBatch(b, origin, c); err != nil {
 			return err
 		}
 		rest = tail
@@ -109,18 +115,18 @@ func validate(batches []byte, origin Origin, c *Config, now time.Time) error {
 	return nil
 }
 
-func validateBatch(b wire.Batch, origin Origin, c *Config, now time.Time) error {
+func validateBatch(b wire.Batch, origin Origin, c *Config) error {
 	if b.LastOffsetDelta() < 0 || b.LastOffsetDelta() == math.MaxInt32 || b.RecordCount() != b.LastOffsetDelta()+1 {
 		return fmt.Errorf("%w: %d records, but a last offset delta of %d", ErrInvalidRecord, b.RecordCount(), b.LastOffsetDelta())
 	}
+	if origin != Internal && len(b) > c.MaxMessageBytes {
+		return fmt.Errorf("%w: %d bytes of %d", ErrMessageTooLarge, len(b), c.MaxMessageBytes)
+	}
 	if int64(len(b)) > c.SegmentBytes {
-		return fmt.Errorf("%w: %d bytes, a segment has %d", ErrMessageTooLarge, len(b), c.SegmentBytes)
+		return fmt.Errorf("%w: %d bytes, a segment has %d", ErrListTooLarge, len(b), c.SegmentBytes)
 	}
 	if origin == Internal {
 		return nil
-	}
-	if len(b) > c.MaxMessageBytes {
-		return fmt.Errorf("%w: %d bytes of %d", ErrMessageTooLarge, len(b), c.MaxMessageBytes)
 	}
 	if err := b.CheckCRC(); err != nil {
 		return fmt.Errorf("%w: %v", ErrCorrupt, err)
@@ -135,19 +141,8 @@ func validateBatch(b wire.Batch, origin Origin, c *Config, now time.Time) error 
 		return fmt.Errorf("%w: codec %v, producer %d, epoch %d, sequence %d", ErrInvalidRecord, b.Codec(), b.ProducerID(),
 			b.ProducerEpoch(), b.BaseSequence())
 	}
-	return validateTime(b, c, now.UnixMilli())
-}
-
-func validateTime(b wire.Batch, c *Config, now int64) error {
-	if c.TimestampType == wire.LogAppendTime {
-		return nil
-	}
-	if b.TimestampType() == wire.LogAppendTime {
+	if c.TimestampType == wire.CreateTime && b.TimestampType() == wire.LogAppendTime {
 		return fmt.Errorf("%w: a client may not stamp log append time", ErrInvalidTimestamp)
-	}
-	first, last := b.FirstTimestamp(), b.MaxTimestamp()
-	if first >= 0 && now-first > c.TimestampBeforeMax.Milliseconds() || last >= 0 && last-now > c.TimestampAfterMax.Milliseconds() {
-		return fmt.Errorf("%w: %d to %d, the broker has %d", ErrInvalidTimestamp, first, last, now)
 	}
 	return nil
 }
@@ -213,11 +208,15 @@ func (l *Log) checkProducers(batches []byte, origin Origin) (dup *batchMeta, err
 
 // write puts bytes at the end of the active segment. If they did not all go there, those that did are cut off again.
 func (l *Log) write(batches []byte) error {
-	f, err := l.mu.active.open()
+	s := l.mu.active
+	s.acquire()
+	defer s.release()
+	f, err := s.open()
 	if err != nil {
-		return l.offline(err)
+		return l.openFailed(err)
 	}
-	pos := l.mu.active.size.Load()
+	s.unsynced.Store(true)
+	pos := s.size.Load()
 	if _, err = f.WriteAt(batches, pos); err == nil {
 		return nil
 	}
@@ -225,6 +224,14 @@ func (l *Log) write(batches []byte) error {
 		return l.offline(errors.Join(err, terr))
 	}
 	return l.writeFailed(err)
+}
+
+// openFailed tells that there are too many open files, which passes, from a disk that is not to be trusted.
+func (l *Log) openFailed(err error) error {
+	if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
+		return fmt.Errorf("%w: %w", ErrNoSpace, err)
+	}
+	return l.offline(err)
 }
 
 // writeFailed tells a full disk, after which the log is as it was, from one that is not to be trusted.
@@ -263,6 +270,10 @@ func (l *Log) apply(s *segment, b wire.Batch, now, from int64) {
 	}
 	if !b.IsControl() {
 		l.mu.producers.add(b, now)
+		return
+	}
+	if b.RecordCount() == 0 {
+		l.mu.producers.addEmptyMarker(b, now)
 		return
 	}
 	m, err := wire.ParseMarker(b)

@@ -15,14 +15,16 @@ import (
 //
 //	+---------+-----+------------+-----------------------------+------------------------------------------+
 //	| magic 4 | crc | sequence 8 | recovery point:             | mark: offset 8, segment 8, position 8,   |
-//	|         |  4  |            | offset 8, segment 8, pos. 8 | index entries 4, time index entries 4    |
+//	|         |  4  |            | offset 8, segment 8, pos. 8 | entries of index and time index, 4 each  |
 //	+---------+-----+------------+-----------------------------+------------------------------------------+
-//	| log start offset 8 | last append, ms 8 |
-//	+--------------------+-------------------+
+//	| log start offset 8 | last append, ms 8 | entries of aborted transactions 4 | checksums of the three, 4 each |
+//	+--------------------+-------------------+-----------------------------------+--------------------------------+
+//	| cleaned 8 |
+//	+-----------+
 //
 // Below the recovery point everything has been synced: damage there is damage, and is never cut. Up to the mark the indexes and a
 // producer snapshot have been synced too: recovery reads batch headers from the mark on, and checks records from the recovery point
-// on.
+// on. Segments that begin below cleaned have been compacted, or are about to be: in them a missing offset is no damage.
 //
 // The recovery point follows every sync round, but the slot is only written then (a memory copy), not synced: a second fdatasync
 // would halve the rate of rounds. The file is synced after a round's waiters have gone, at most once in checkpointInterval, and
@@ -34,6 +36,7 @@ type checkpoint struct {
 	mark      mark
 	start     int64
 	appended  int64
+	cleaned   int64
 	sequence  uint64 // of the last slot written
 	rewritten bool   // since the file was last synced
 }
@@ -47,13 +50,13 @@ type position struct {
 
 type mark struct {
 	position
-	index, times int // entries synced
+	sums
 }
 
 const (
-	checkpointMagic = 0x6d727031 // "mrp1"
+	checkpointMagic = 0x6d727033 // "mrp3"
 	slotSize        = 512
-	slotUsed        = 88
+	slotUsed        = 112
 )
 
 func (c *checkpoint) encode(b []byte) {
@@ -66,10 +69,15 @@ func (c *checkpoint) encode(b []byte) {
 	put(40, c.mark.offset)
 	put(48, c.mark.base)
 	put(56, c.mark.pos)
-	binary.BigEndian.PutUint32(b[64:], uint32(c.mark.index))
-	binary.BigEndian.PutUint32(b[68:], uint32(c.mark.times))
+	binary.BigEndian.PutUint32(b[64:], uint32(c.mark.index.entries))
+	binary.BigEndian.PutUint32(b[68:], uint32(c.mark.times.entries))
 	put(72, c.start)
 	put(80, c.appended)
+	binary.BigEndian.PutUint32(b[88:], uint32(c.mark.aborted.entries))
+	binary.BigEndian.PutUint32(b[92:], c.mark.index.crc)
+	binary.BigEndian.PutUint32(b[96:], c.mark.times.crc)
+	binary.BigEndian.PutUint32(b[100:], c.mark.aborted.crc)
+	put(104, c.cleaned)
 	binary.BigEndian.PutUint32(b[4:], crc32.Checksum(b[8:slotUsed], castagnoli))
 }
 
@@ -82,9 +90,11 @@ func decodeCheckpoint(b []byte) (c checkpoint, ok bool) {
 	c.sequence = uint64(get(8))
 	c.recovery = position{get(16), get(24), get(32)}
 	c.mark.position = position{get(40), get(48), get(56)}
-	c.mark.index = int(binary.BigEndian.Uint32(b[64:]))
-	c.mark.times = int(binary.BigEndian.Uint32(b[68:]))
-	c.start, c.appended = get(72), get(80)
+	u32 := func(off int) uint32 { return binary.BigEndian.Uint32(b[off:]) }
+	c.mark.index = sum{int(u32(64)), u32(92)}
+	c.mark.times = sum{int(u32(68)), u32(96)}
+	c.mark.aborted = sum{int(u32(88)), u32(100)}
+	c.start, c.appended, c.cleaned = get(72), get(80), get(104)
 	return c, true
 }
 
@@ -92,31 +102,30 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // checkpointFile is the file and the newest slot in it.
 type checkpointFile struct {
-	file vfs.File
-	mu   struct {
+	handle
+	blank bool // it was there, and had never been written to
+	mu    struct {
 		sync.Mutex
 		checkpoint
-		buf [slotSize]byte
 	}
 }
 
 // openCheckpoint reads the newest slot; found is false if there is none, and damaged says that there should have been.
-func openCheckpoint(fs vfs.FS, dir string) (c *checkpointFile, found, damaged bool, err error) {
-	name := filepath.Join(dir, checkpointName)
+func openCheckpoint(p *place) (c *checkpointFile, found, damaged bool, err error) {
 	c = &checkpointFile{}
-	c.file, err = fs.OpenReadWrite(name)
+	c.cache, c.disk, c.name = p.handles, p.fs, filepath.Join(p.dir, checkpointName)
+	c.refs.Store(1)
+	b, err := readFile(p.fs, c.name)
 	if vfs.IsNotExist(err) {
-		if c.file, err = fs.Create(name); err == nil {
-			_, err = c.file.WriteAt(make([]byte, 2*slotSize), 0)
+		var f vfs.File
+		if f, err = p.fs.Create(c.name); err == nil {
+			c.adopt(f)
+			_, err = f.WriteAt(make([]byte, 2*slotSize), 0)
 		}
 		return c, false, false, err
 	}
 	if err != nil {
-		return nil, false, false, err
-	}
-	b, err := readAll(c.file)
-	if err != nil {
-		return nil, false, false, err
+		return c, false, false, err
 	}
 	for i := 0; i < 2 && len(b) >= (i+1)*slotSize; i++ {
 		if slot, ok := decodeCheckpoint(b[i*slotSize : (i+1)*slotSize]); ok && (!found || slot.sequence > c.mu.sequence) {
@@ -124,7 +133,8 @@ func openCheckpoint(fs vfs.FS, dir string) (c *checkpointFile, found, damaged bo
 		}
 	}
 	// A file of zeros is one whose log crashed before its Open had finished.
-	damaged = !found && len(bytes.Trim(b, "\x00")) > 0
+	c.blank = len(bytes.Trim(b, "\x00")) == 0
+	damaged = !found && !c.blank
 	return c, found, damaged, nil
 }
 
@@ -134,8 +144,8 @@ func (c *checkpointFile) update(durable bool, change func(*checkpoint)) error {
 	defer c.mu.Unlock()
 	change(&c.mu.checkpoint)
 	c.mu.sequence++
-	c.mu.encode(c.mu.buf[:])
-	if _, err := c.file.WriteAt(c.mu.buf[:], int64(c.mu.sequence%2)*slotSize); err != nil {
+	if err := c.writeLocked(); err != nil {
+		c.mu.sequence-- // the slot with the former state is not the next to be written
 		return err
 	}
 	c.mu.rewritten = true
@@ -145,12 +155,34 @@ func (c *checkpointFile) update(durable bool, change func(*checkpoint)) error {
 	return nil
 }
 
+var slots = sync.Pool{New: func() any { return new([slotSize]byte) }}
+
+func (c *checkpointFile) writeLocked() error {
+	c.acquire()
+	defer c.release()
+	f, err := c.open()
+	if err != nil {
+		return err
+	}
+	b := slots.Get().(*[slotSize]byte)
+	defer slots.Put(b)
+	c.mu.encode(b[:])
+	_, err = f.WriteAt(b[:], int64(c.mu.sequence%2)*slotSize)
+	return err
+}
+
 func (c *checkpointFile) syncLocked() error {
 	if !c.mu.rewritten {
 		return nil
 	}
 	c.mu.rewritten = false
-	return c.file.Sync()
+	c.acquire()
+	defer c.release()
+	f, err := c.open()
+	if err != nil {
+		return err
+	}
+	return f.Sync()
 }
 
 func (c *checkpointFile) sync() error {

@@ -1,7 +1,6 @@
 package commitlog
 
 import (
-	"errors"
 	"fmt"
 	"path/filepath"
 	"sort"
@@ -29,6 +28,7 @@ import (
 //	kill                            the process is gone, the disk has everything that was written
 //	flip file=NAME pos=N | cut file=NAME size=N | remove file=NAME
 //	fault                           the input is the script
+//	and those of clean_text_test.go
 func TestLog(t *testing.T) {
 	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
 		h := &history{T: t, mem: vfs.NewMem(), clock: &clock{ms: 1000000}}
@@ -52,6 +52,8 @@ type history struct {
 	clock    *clock
 	log      *Log
 	findings []Finding
+	dirty    int64 // where the next cleaning begins
+	held     Chunk
 }
 
 func (h *history) num(key string, otherwise int64) int64 {
@@ -120,6 +122,7 @@ func (h *history) run() string {
 			return outcome(h.mem.Remove(filepath.Join("p", h.text("file", ""))))
 		},
 	}
+	h.cleanCommands(commands)
 	fn := commands[h.d.Cmd]
 	if fn == nil {
 		h.Fatalf("%s: unknown command %q", h.d.Pos, h.d.Cmd)
@@ -143,6 +146,7 @@ func (h *history) open() string {
 	if h.d.HasArg("log-append-time") {
 		o.Config.TimestampType = wire.LogAppendTime
 	}
+	h.cleanConfig(&o.Config)
 	l, err := Open(o)
 	if err != nil {
 		return outcome(err)
@@ -208,11 +212,11 @@ func (h *history) read() string {
 	limit := map[string]Limit{"hw": HighWatermark, "lso": LastStable, "end": End}[h.text("limit", "hw")]
 	c, err := h.log.Read(h.num("offset", 0), int(h.num("max", 1<<20)), limit, h.d.HasArg("min-one"))
 	if err != nil {
-		var d *DamageError
-		if errors.As(err, &d) {
-			return fmt.Sprintf("damaged: goes on at %d: %s", d.Next, outcome(err))
-		}
 		return outcome(err)
+	}
+	if d := c.Damage; d != nil {
+		b, _ := c.Bytes(nil)
+		return fmt.Sprintf("damaged: goes on at %d: %s\n", wire.Batch(b).NextOffset(), d)
 	}
 	defer c.Release()
 	b, err := c.Bytes(nil)

@@ -12,6 +12,7 @@ var (
 	ErrInvalidRecord        = errors.New("record batch breaks a rule")                         // INVALID_RECORD
 	ErrInvalidTimestamp     = errors.New("record time is out of the allowed range")            // INVALID_TIMESTAMP
 	ErrMessageTooLarge      = errors.New("record batch is larger than max.message.bytes")      // MESSAGE_TOO_LARGE
+	ErrListTooLarge         = errors.New("record batches are larger than a segment")           // RECORD_LIST_TOO_LARGE
 	ErrOutOfOrderSequence   = errors.New("sequence number is out of order")                    // OUT_OF_ORDER_SEQUENCE_NUMBER
 	ErrInvalidProducerEpoch = errors.New("producer epoch is older than the newest")            // INVALID_PRODUCER_EPOCH
 	ErrCoordinatorFenced    = errors.New("transaction marker comes from a former coordinator") // TRANSACTION_COORDINATOR_FENCED
@@ -26,7 +27,8 @@ var (
 // accepted at any sequence number, so Append does not give it; it is what a lookup of such a producer is answered with.
 var ErrUnknownProducer = errors.New("producer id is not known")
 
-// DamageError is ErrCorrupt on the read path: the records from First up to, not including, Next cannot be read.
+// DamageError says that the records from First up to, not including, Next cannot be read. It comes beside the Chunk that stands for
+// them.
 type DamageError struct {
 	Path        string
 	First, Next int64

@@ -1,6 +1,8 @@
 package commitlog
 
 import (
+	"math"
+
 	"github.com/millrace/millrace/internal/vfs"
 )
 
@@ -29,6 +31,9 @@ func (s *segment) tails() (_ [3]tail, stale bool) {
 func (s *segment) flush() error {
 	s.flushing.Lock()
 	defer s.flushing.Unlock()
+	if s.moved.Load() {
+		return nil
+	}
 	tails, stale := s.tails()
 	for _, t := range tails {
 		if len(t.bytes) == 0 && !stale {
@@ -74,7 +79,8 @@ func (s *segment) writeTail(t tail, stale bool) error {
 	return err
 }
 
-// syncIndexes makes the index files durable, apart from their names; missing ones of the two indexes are made.
+// syncIndexes makes the index files durable, apart from their names, with the checksums of those of a closed segment; missing ones of
+// the two indexes are made.
 func (s *segment) syncIndexes() error {
 	for _, suffix := range []string{indexSuffix, timeSuffix, txnSuffix} {
 		f, err := s.fs.OpenReadWrite(s.path(s.base, suffix))
@@ -95,13 +101,17 @@ func (s *segment) syncIndexes() error {
 			return err
 		}
 	}
-	return nil
+	if s.next.Load() == math.MaxInt64 {
+		return nil
+	}
+	return s.writeSums()
 }
 
-// markIndexes enters the greatest timestamp, so that an Open from here on need not look back, and counts the entries.
-func (s *segment) markIndexes() (index, times int) {
+// markIndexes enters the greatest timestamp, so that an Open from here on need not look back, and sums the entries up.
+func (s *segment) markIndexes() sums {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.remade.Store(false)
 	s.noteTimeLocked()
-	return len(s.mu.index), len(s.mu.times)
+	return s.sumsLocked(len(s.mu.index), len(s.mu.times), len(s.mu.aborted))
 }

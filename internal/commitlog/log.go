@@ -27,8 +27,13 @@ type Options struct {
 	Config  Config
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
-	// Syncer is shared by the logs of a data directory; nil gives the log one of its own.
-	Syncer *Syncer
+	// Syncer, Handles and Space are shared by the logs of a data directory; nil gives the log a Syncer and Handles of its own, and
+	// no limit on space.
+	Syncer  *Syncer
+	Handles *Handles
+	// OtherTopic says whether an id that the directory claims is another topic's; one that nobody has ever had is damage. Nil: any
+	// other id is another topic's.
+	OtherTopic func(id [16]byte) bool
 	// Report is told of damage; it may be called from any method, with locks held, and must not call the log. Nil ignores it.
 	Report func(Finding)
 }
@@ -55,6 +60,7 @@ type Log struct {
 	start, hw, lso, end atomic.Int64
 	appended            atomic.Int64 // time of the last append, ms; 0 if there was none
 	segments            atomic.Pointer[[]*segment]
+	opening             []*segment // what will be segments, while the log is being opened
 
 	mu struct {
 		sync.Mutex
@@ -66,6 +72,7 @@ type Log struct {
 		sealed    []*segment // closed since the last round, or whose indexes could not be written then
 		snapshots map[int64][]byte
 		newDir    bool  // names have changed since the directory was last synced
+		newParent bool  // the directory's own name may not be on disk
 		synced    int64 // the end of the log at the last round
 		unmarked  int64 // bytes appended since the last mark
 		syncing   bool  // a round is running, or asked for
@@ -85,6 +92,10 @@ type Log struct {
 	}
 
 	round rounds
+
+	// cleaning is held by Clean, one at a time, before round; stopping tells it that the log is being closed, which waits for it.
+	cleaning sync.Mutex
+	stopping atomic.Bool
 }
 
 // Err is why the log takes no more appends: ErrOffline or ErrClosed with the cause, or nil.
@@ -320,6 +331,9 @@ func (l *Log) Close() error {
 
 // shut ends the log; with keep it is made durable first.
 func (l *Log) shut(keep bool) error {
+	l.stopping.Store(true)
+	l.cleaning.Lock()
+	defer l.cleaning.Unlock()
 	l.round.Lock()
 	defer l.round.Unlock()
 	l.mu.Lock()
@@ -342,9 +356,7 @@ func (l *Log) shut(keep bool) error {
 	for _, s := range *l.segments.Load() {
 		s.release()
 	}
-	if cerr := l.ck.file.Close(); err == nil {
-		err = cerr
-	}
+	l.ck.release()
 	return err
 }
 

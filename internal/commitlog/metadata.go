@@ -11,24 +11,61 @@ import (
 )
 
 // ensureMetadata writes partition.metadata, or checks that the directory belongs to the topic: a partition of a topic that was deleted
-// and made anew under the same name must not be served as the new one.
-func ensureMetadata(fs vfs.FS, dir string, id [16]byte) error {
+// and made anew under the same name must not be served as the new one. A file that makes no sense, or names a topic that never was,
+// is damaged: it is set aside, and the records are served.
+func (l *Log) ensureMetadata(id [16]byte, other func([16]byte) bool) error {
 	if id == [16]byte{} {
 		return nil
 	}
-	want := fmt.Sprintf("version: 0\ntopic_id: %s", base64.RawURLEncoding.EncodeToString(id[:]))
-	name := filepath.Join(dir, metadataName)
-	have, err := readFile(fs, name)
-	if vfs.IsNotExist(err) {
-		return replaceFile(fs, name, []byte(want))
+	name := filepath.Join(l.dir, metadataName)
+	have, err := readFile(l.fs, name)
+	switch {
+	case vfs.IsNotExist(err):
+		return l.writeMetadata(name, id)
+	case err != nil:
+		return err
+	case strings.HasPrefix(metadataText(id), strings.TrimRight(string(have), "\x00")): // what a power failure leaves of a new directory
+		if len(have) == 0 || string(have) != metadataText(id) {
+			return l.writeMetadata(name, id)
+		}
+		return nil
 	}
+	is, ok := parseMetadata(string(have))
+	switch {
+	case ok && is == id:
+		return nil
+	case ok && (other == nil || other(is)):
+		return fmt.Errorf("%s: belongs to another topic: it says %q, expected is %q", name, have, metadataText(id))
+	}
+	aside, err := vfs.SetAside(l.fs, name)
 	if err != nil {
 		return err
 	}
-	if strings.TrimSpace(string(have)) != want {
-		return fmt.Errorf("%s: belongs to another topic: it says %q, expected is %q", name, have, want)
+	l.report(Finding{Path: name, First: -1, Next: -1, What: fmt.Sprintf("damaged: it says %q; set aside as %s and written anew", have, filepath.Base(aside))})
+	return l.writeMetadata(name, id)
+}
+
+func metadataText(id [16]byte) string {
+	return "version: 0\ntopic_id: " + base64.RawURLEncoding.EncodeToString(id[:])
+}
+
+// writeMetadata leaves it to the first round to make the file's name durable, and to chance when its bytes are: what is lost is
+// written again.
+func (l *Log) writeMetadata(name string, id [16]byte) error {
+	l.mu.newDir = true
+	return writeFile(l.fs, name, []byte(metadataText(id)), false)
+}
+
+func parseMetadata(text string) (id [16]byte, ok bool) {
+	encoded, ok := strings.CutPrefix(strings.TrimSpace(text), "version: 0\ntopic_id: ")
+	if !ok {
+		return id, false
 	}
-	return nil
+	b, err := base64.RawURLEncoding.DecodeString(encoded)
+	if err != nil || len(b) != len(id) {
+		return id, false
+	}
+	return [16]byte(b), true
 }
 
 func readFile(fs vfs.FS, name string) ([]byte, error) {

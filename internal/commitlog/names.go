@@ -6,13 +6,14 @@ import (
 	"strings"
 )
 
-// Kafka's names in a partition's directory. A segment's files are named by its base offset, twenty digits; checkpointName is ours.
+// Kafka's names in a partition's directory. A segment's files are named by its base offset, twenty digits; the sums and the checkpoint are ours.
 const (
 	logSuffix      = ".log"
 	indexSuffix    = ".index"
 	timeSuffix     = ".timeindex"
 	txnSuffix      = ".txnindex"
 	snapshotSuffix = ".snapshot"
+	sumsSuffix     = ".sums"
 	tmpSuffix      = ".tmp"
 
 	epochsName     = "leader-epoch-checkpoint"

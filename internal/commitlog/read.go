@@ -33,7 +33,9 @@ type Chunk struct {
 	// FirstBatchOffset is the base offset of the first batch, -1 if the chunk is empty.
 	FirstBatchOffset int64
 	Range            FileRange
-	segment          *segment
+	// Damage, if not nil, says that the chunk stands for records that cannot be read: one batch without records (gap.go).
+	Damage  *DamageError
+	segment *segment
 }
 
 // Len is the number of bytes.
@@ -62,7 +64,8 @@ func (c *Chunk) Release() {
 
 // Read returns batches from the one that contains offset on: at most maxBytes of them and at most up to the limit, all from one
 // segment. With minOneBatch the first batch comes even if it is larger. Between the limit and the log's end the chunk is empty.
-// Damaged records give a *DamageError, which is ErrCorrupt and says where it goes on.
+// Damaged records are replaced by a batch without records. Where compaction has taken the batch that contained offset, the next one
+// comes first.
 func (l *Log) Read(offset int64, maxBytes int, limit Limit, minOneBatch bool) (Chunk, error) {
 	empty := Chunk{FirstBatchOffset: -1}
 	for {
@@ -74,13 +77,18 @@ func (l *Log) Read(offset int64, maxBytes int, limit Limit, minOneBatch bool) (C
 			continue // deleted meanwhile: the log start has moved
 		}
 		if s == nil {
-			return empty, l.closed()
+			return l.gapInstead(l.closed(), offset, limit, maxBytes, minOneBatch)
 		}
-		c, err := l.readSegment(s, offset, maxBytes, limit, minOneBatch)
+		c, next, err := l.readSegment(s, offset, maxBytes, limit, minOneBatch)
 		if err != nil || c.segment == nil {
 			s.release()
 		}
-		return c, err
+		if err != nil {
+			return l.gapInstead(err, offset, limit, maxBytes, minOneBatch)
+		}
+		if offset = next; next < 0 {
+			return c, nil
+		}
 	}
 }
 
@@ -108,39 +116,47 @@ func (l *Log) find(offset int64) (s *segment, ok bool) {
 	return nil, ended
 }
 
-func (l *Log) readSegment(s *segment, offset int64, maxBytes int, limit Limit, minOneBatch bool) (Chunk, error) {
+// readSegment is Read in one segment. If compaction has left nothing in it from the offset on, next is where the following one
+// begins; otherwise it is -1.
+func (l *Log) readSegment(s *segment, offset int64, maxBytes int, limit Limit, minOneBatch bool) (c Chunk, next int64, err error) {
 	empty := Chunk{FirstBatchOffset: -1}
 	interval := l.config.Load().IndexIntervalBytes
 	if err := s.load(interval); err != nil {
-		return empty, err
+		return empty, -1, err
 	}
 	below, end, err := l.limits(s, limit, interval)
 	if err != nil || offset >= below {
-		return empty, err
+		return empty, -1, err
 	}
 	var pos, base, cut int64
 	for settled := false; !settled; {
 		surveyed := s.surveyed()
 		if pos, base, err = s.locate(offset, end, interval); err != nil {
-			return empty, err
+			return empty, -1, err
+		}
+		if base < 0 {
+			if next = s.next.Load(); next >= below {
+				next = -1
+			}
+			return empty, next, nil
 		}
 		if cut, err = s.fit(pos, end, maxBytes, minOneBatch); err != nil || cut <= pos {
-			return empty, err
+			return empty, -1, err
 		}
 		if err := s.verify(pos, cut, interval); err != nil {
-			return empty, err
+			return empty, -1, err
 		}
 		settled = surveyed == s.surveyed() // otherwise the index, which fit trusted, was wrong
 	}
 	if cut = s.damagedAfter(pos, cut); cut <= pos {
 		d, _ := s.damagedAt(pos)
-		return empty, &DamageError{s.logPath(), d.first, d.next}
+		return empty, -1, &DamageError{s.logPath(), d.first, d.next}
 	}
 	f, err := s.open()
 	if err != nil {
-		return empty, err
+		return empty, -1, err
 	}
-	return Chunk{FirstBatchOffset: base, Range: FileRange{f, pos, int(cut - pos)}, segment: s}, nil
+	return Chunk{FirstBatchOffset: base, Range: FileRange{f, pos, int(cut - pos)}, segment: s}, -1, nil
 }
 
 // limits is the offset below which a reader may see, and the position in the segment where its sight ends.
@@ -179,7 +195,8 @@ func (p position) within(s *segment) int64 {
 	return 0
 }
 
-// locate finds the batch that contains an offset, in the bytes before end.
+// locate finds the batch that contains an offset, in the bytes before end. In a compacted segment it is the first batch that is not
+// before the offset; base is -1, and pos the end, if there is none.
 func (s *segment) locate(offset, end int64, interval int) (pos, base int64, err error) {
 	f, err := s.open()
 	if err != nil {
@@ -210,19 +227,22 @@ func (s *segment) locate(offset, end int64, interval int) (pos, base int64, err 
 			return 0, 0, fmt.Errorf("%s at %d: %w: %v", s.logPath(), pos, ErrCorrupt, err)
 		}
 		if b.LastOffset() >= offset {
-			if b.BaseOffset() > offset {
-				return 0, 0, &DamageError{s.logPath(), max(expect, s.base), b.BaseOffset()}
-			}
+			// A batch that begins later than the offset is what compaction leaves.
 			return pos, b.BaseOffset(), nil
 		}
 		pos += int64(b.Size())
 		expect = b.NextOffset()
 	}
+	if s.sparse {
+		return end, -1, nil
+	}
 	next := s.next.Load()
 	if next == math.MaxInt64 {
 		next = offset + 1
 	}
-	return 0, 0, &DamageError{s.logPath(), max(expect, s.base), next}
+	d := &DamageError{s.logPath(), max(expect, s.base), next}
+	s.reportGap(d)
+	return 0, 0, d
 }
 
 func (s *segment) floor(offset int64) int64 {

@@ -3,30 +3,37 @@ package commitlog
 import (
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/millrace/millrace/internal/vfs"
+	"github.com/millrace/millrace/internal/wire"
 )
 
 // Open opens a log, or makes it. What it reads depends on how the log was left:
 //
 //	segments …………………………………………… | last segment known to be synced       | what a crash left
 //	                         |               mark          recovery point     end of file
-//	not read                 | not read       | batch headers     | whole batches  |
+//	not read                 | not read       | batches           | batches        |
 //
-// After Close mark, recovery point and end are one. Between mark and recovery point the headers give back producer state and index
+// After Close mark, recovery point and end are one. Between mark and recovery point the batches give back producer state and index
 // entries. After the recovery point nothing had been acknowledged: at the first bad batch the log ends, and what follows is cut.
 // What is before it may be damaged, but is never cut: verify.go keeps it apart.
 //
-// Kafka's own directories, which have no checkpoint file, are opened too: their last segment is what may have been left by a crash.
+// Without its checkpoint, as in a directory of Kafka's, a log ends behind the last sound batch of its last segment, whatever lies
+// between: what is not known to be torn is not cut.
 func Open(o Options) (*Log, error) {
 	if err := o.Config.Validate(); err != nil {
 		return nil, err
 	}
-	l := &Log{place: place{fs: o.FS, dir: o.Dir, report: o.Report}, now: o.Now, syncer: o.Syncer}
+	l := &Log{place: place{fs: o.FS, dir: o.Dir, report: o.Report, handles: o.Handles}, now: o.Now, syncer: o.Syncer}
+	l.log = l
+	if l.handles == nil {
+		l.handles = NewHandles(0)
+	}
 	if l.now == nil {
 		l.now = time.Now
 	}
@@ -36,7 +43,7 @@ func Open(o Options) (*Log, error) {
 	l.config.Store(&o.Config)
 	l.mu.snapshots = map[int64][]byte{}
 	l.round.snapshotAt, l.round.markEvery = -1, markInterval
-	if err := l.makeDir(o.TopicID); err != nil {
+	if err := l.makeDir(o); err != nil {
 		return nil, err
 	}
 	r := &recovery{Log: l}
@@ -50,13 +57,14 @@ func Open(o Options) (*Log, error) {
 	return l, nil
 }
 
-func (l *Log) makeDir(id [16]byte) error {
+func (l *Log) makeDir(o Options) error {
 	if _, err := l.fs.Stat(l.dir); vfs.IsNotExist(err) {
 		if err := l.fs.MkdirAll(l.dir); err != nil {
 			return err
 		}
+		l.mu.newParent = true
 	}
-	return ensureMetadata(l.fs, l.dir, id)
+	return l.ensureMetadata(o.TopicID, o.OtherTopic)
 }
 
 // recovery is Open at work.
@@ -71,6 +79,7 @@ type recovery struct {
 	replayed  int64 // the producer state is that before this offset
 	noted     int64 // position in the last segment before which batches are indexed
 	exact     bool  // offsets after the recovery point have no gaps: they are ours, and not compacted
+	blank     bool  // the checkpoint was there, and never written to
 	changed   bool  // the log is not as a Close would have left it
 }
 
@@ -79,16 +88,31 @@ func (r *recovery) run() error {
 	if err != nil {
 		return err
 	}
+	if err := r.recoverSwaps(r.ck.start); err != nil {
+		return err
+	}
 	if err := r.list(); err != nil {
 		return err
 	}
 	if err := r.readEpochs(); err != nil {
 		return err
 	}
-	if r.exact = found; !found {
-		r.guessCheckpoint(damaged)
+	// A log whose first rounds were lost to a power failure has a checkpoint of zeros. Nothing before them was acknowledged, unless a
+	// segment was closed, which would have synced the checkpoint.
+	if !found && !damaged && r.blank && len(r.segments) <= 1 && (len(r.segments) == 0 || r.segments[0].base == 0) {
+		found = true
 	}
+	if r.exact = found; !found {
+		if err := r.guessCheckpoint(damaged); err != nil {
+			return err
+		}
+	}
+	r.markSparse()
 	if err := r.findPoint(); err != nil {
+		return err
+	}
+	r.opening = r.segments
+	if err := r.trustMark(); err != nil {
 		return err
 	}
 	if err := r.loadProducers(); err != nil {
@@ -111,12 +135,13 @@ func (r *recovery) abandon() {
 		s.release()
 	}
 	if r.Log.ck != nil {
-		r.Log.ck.file.Close()
+		r.Log.ck.release()
 	}
 }
 
 func (r *recovery) readCheckpoint() (found, damaged bool, err error) {
-	r.Log.ck, found, damaged, err = openCheckpoint(r.fs, r.dir)
+	r.Log.ck, found, damaged, err = openCheckpoint(&r.place)
+	r.blank = r.Log.ck.blank
 	if err == nil {
 		r.ck = r.Log.ck.get()
 	}
@@ -136,6 +161,10 @@ func (r *recovery) list() error {
 				return err
 			}
 		}
+		base, ok := parseName(name, indexSuffix)
+		if ok && base >= r.ck.start && base < r.ck.recovery.offset && !slices.Contains(names, fileName(base, logSuffix)) {
+			r.report(Finding{Path: r.path(base, logSuffix), First: base, Next: base, What: "segment file is missing, its index is there"})
+		}
 		if at, ok := parseName(name, snapshotSuffix); ok {
 			r.snapshots = append(r.snapshots, at)
 		}
@@ -143,6 +172,10 @@ func (r *recovery) list() error {
 			info, err := r.fs.Stat(path)
 			if err != nil {
 				return err
+			}
+			if info.Dir {
+				r.report(Finding{Path: path, First: -1, Next: -1, What: "directory with the name of a segment: it is left alone"})
+				continue
 			}
 			r.segments = append(r.segments, newSegment(&r.place, base, info.Size, info.Size))
 		}
@@ -168,25 +201,44 @@ func (r *recovery) readEpochs() error {
 	return nil
 }
 
-// guessCheckpoint stands in for a checkpoint that is not there: all but the last segment count as synced.
-func (r *recovery) guessCheckpoint(damaged bool) {
+// guessCheckpoint stands in for a checkpoint that is not there: all but the last segment count as synced, and of that what is before
+// the end of its last sound batch.
+func (r *recovery) guessCheckpoint(damaged bool) error {
 	if damaged {
 		r.report(Finding{Path: filepath.Join(r.dir, checkpointName), First: -1, Next: -1,
-			What: "checkpoint is damaged: the last segment is taken for what may not have been synced"})
+			What: "checkpoint is damaged: the log is taken to end behind its last sound batch"})
 	}
-	if n := len(r.segments); n > 0 {
-		r.ck.start = r.segments[0].base
-		r.ck.recovery = position{r.segments[n-1].base, r.segments[n-1].base, 0}
-	}
-	r.ck.mark = mark{position: r.ck.recovery}
 	r.changed = true
+	if len(r.segments) == 0 {
+		return nil
+	}
+	r.ck.start = r.segments[0].base
+	if err := r.guessPoint(); err != nil {
+		return err
+	}
+	if r.config.Load().Compact {
+		r.ck.cleaned = r.ck.recovery.base
+	}
+	return nil
 }
 
-// findPoint finds the segment that holds the recovery point, or goes on without it: the offsets before the recovery point have been
-// given out, so that the log continues there even if the bytes before it are gone.
+// guessPoint takes the end of the last sound batch for the recovery point, and its segment's base for the mark.
+func (r *recovery) guessPoint() error {
+	s := r.segments[len(r.segments)-1]
+	s.trusted, s.trustedEnd = s.size.Load(), math.MaxInt64
+	r.ck.recovery = position{s.base, s.base, 0}
+	err := s.eachSound(func(b wire.Batch, pos int64) {
+		r.ck.recovery = position{b.NextOffset(), s.base, pos + int64(b.Size())}
+	})
+	r.ck.mark = mark{position: position{s.base, s.base, 0}}
+	return err
+}
+
+// findPoint finds the segment that holds the recovery point, or goes on without it. The offsets before the recovery point have been
+// given out, so that the log continues there even if the bytes before it are gone; and where there are segments after it, it is the
+// point that is wrong, and not they.
 func (r *recovery) findPoint() error {
 	p := r.ck.recovery
-	r.from = r.ck.mark.offset
 	for i, s := range r.segments {
 		if s.base == p.base && s.size.Load() >= p.pos {
 			r.last = i
@@ -197,17 +249,20 @@ func (r *recovery) findPoint() error {
 		r.report(Finding{Path: r.dir, First: -1, Next: -1,
 			What: fmt.Sprintf("what was synced before offset %d is not all there: the log goes on at it", p.offset)})
 	}
-	return r.startAnew()
-}
-
-// startAnew makes an empty segment at the recovery point. What followed it cannot be joined to it.
-func (r *recovery) startAnew() error {
-	at := r.ck.recovery.offset
-	if i := slices.IndexFunc(r.segments, func(s *segment) bool { return s.base >= at }); i >= 0 {
-		if err := r.cutSegments(i); err != nil {
+	if n := len(r.segments); n > 0 {
+		if err := r.guessPoint(); err != nil {
 			return err
 		}
+		if r.ck.recovery.offset >= p.offset {
+			r.last, r.changed = n-1, true
+			return nil
+		}
 	}
+	return r.startAnew(p.offset)
+}
+
+// startAnew makes an empty segment at an offset that is above all others.
+func (r *recovery) startAnew(at int64) error {
 	s, err := createSegment(&r.place, at)
 	if err != nil {
 		return err
@@ -232,6 +287,7 @@ func (r *recovery) finish(found bool) error {
 	list := r.segments
 	l.segments.Store(&list)
 	l.mu.active = active
+	active.created, active.jitter = l.now().UnixMilli(), rand.Uint32()
 	if cut := l.mu.epochs.cut(r.end.offset); len(cut) < len(l.mu.epochs) {
 		l.mu.epochs, l.mu.newEpochs = cut, true
 	}
@@ -248,6 +304,13 @@ func (r *recovery) finish(found bool) error {
 		return err
 	}
 	l.round.snapshotAt = r.from
+	l.round.checkpointSynced = l.now()
+	if l.mu.newParent || r.blank {
+		l.mu.newDir, l.mu.newParent = true, true // of a new log no name is durable before its first record
+		if r.end.offset == 0 {
+			return nil
+		}
+	}
 	if !found {
 		if err := r.fs.SyncDir(filepath.Dir(r.dir)); err != nil {
 			return err
@@ -300,7 +363,7 @@ func (r *recovery) settle() error {
 			l.mu.sealed = append(l.mu.sealed, r.segments[i-1])
 		}
 	}
-	if err := l.ck.update(false, func(c *checkpoint) { c.start = l.start.Load() }); err != nil {
+	if err := l.ck.update(false, func(c *checkpoint) { c.start, c.cleaned = l.start.Load(), r.ck.cleaned }); err != nil {
 		return err
 	}
 	return l.lastRound()

@@ -28,76 +28,74 @@ func (r *recovery) loadProducers() error {
 	return nil
 }
 
-// loadIndexes takes the index entries of the last synced segment that had been synced at the mark.
-func (r *recovery) loadIndexes() error {
-	s := r.segments[r.last]
-	p, m := r.ck.recovery, r.ck.mark
-	s.trusted, s.trustedEnd = p.pos, p.offset
+// trustMark takes the index entries of the last synced segment that had been synced at the mark; if they are not as they were, the
+// mark is moved to the segment's base: all from there on is computed again.
+func (r *recovery) trustMark() error {
+	s, m := r.segments[r.last], &r.ck.mark
+	s.trusted, s.trustedEnd = r.ck.recovery.pos, r.ck.recovery.offset
 	s.mu.stale = true
-	if p.pos == 0 {
-		s.mu.loaded, s.mu.surveyed = true, true
-		return nil
+	r.noted = r.ck.recovery.pos
+	if m.base == s.base && r.ck.recovery.pos > 0 {
+		files, err := s.readIndexes()
+		if err != nil {
+			return err
+		}
+		if ok := files.cut(m.sums); ok && s.take(files, m.pos) {
+			s.mu.loaded, r.noted = true, m.pos
+		} else {
+			r.report(Finding{Path: s.path(s.base, indexSuffix), First: -1, Next: -1, What: "index does not have its checksum: made anew"})
+			*m = mark{position: position{s.base, s.base, 0}}
+			r.changed = true
+		}
 	}
-	if m.base == s.base && r.prefix(s, m) {
-		s.mu.loaded, r.noted = true, m.pos
-		return nil
-	}
-	r.noted = p.pos
-	if err := s.survey(r.config.Load().IndexIntervalBytes, true); err != nil {
-		return err
-	}
-	return s.reloadAborted(r.from)
-}
-
-// reloadAborted takes the aborted transactions that end before an offset from their file.
-func (s *segment) reloadAborted(from int64) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err := s.loadAbortedLocked(); err != nil {
-		return err
-	}
-	n := 0
-	for n < len(s.mu.aborted) && s.mu.aborted[n].LastOffset < from {
-		n++
-	}
-	s.mu.aborted, s.mu.flushed.aborted = s.mu.aborted[:n], n
+	r.from = m.offset
 	return nil
 }
 
-// prefix loads as many index entries as the mark counts; false if they are not there.
-func (r *recovery) prefix(s *segment, m mark) bool {
-	index, err := readFile(s.fs, s.path(s.base, indexSuffix))
-	if err != nil && m.index > 0 || len(index) < m.index*indexEntrySize {
-		return false
-	}
-	times, err := readFile(s.fs, s.path(s.base, timeSuffix))
-	if err != nil && m.times > 0 || len(times) < m.times*timeEntrySize {
-		return false
-	}
-	if s.reloadAborted(m.offset) != nil {
-		return false
-	}
+// take makes index files those of the segment, if they can be right for so much of its log.
+func (s *segment) take(files indexFiles, size int64) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var clean, cleanTimes bool
-	s.mu.index, clean = parseIndex(index[:m.index*indexEntrySize], max(m.pos, 1))
-	s.mu.times, cleanTimes = parseTimes(times[:m.times*timeEntrySize])
-	if !clean || !cleanTimes {
+	var clean, cleanTimes, cleanAborted bool
+	s.mu.index, clean = parseIndex(files.index, max(size, 1))
+	s.mu.times, cleanTimes = parseTimes(files.times)
+	s.mu.aborted, cleanAborted = parseAborted(files.aborted, s.base)
+	if !clean || !cleanTimes || !cleanAborted {
+		s.mu.index, s.mu.times, s.mu.aborted = nil, nil, nil
 		return false
 	}
-	if n := len(s.mu.index); n > 0 {
-		if ok, err := s.entryLocked(s.mu.index[n-1]); !ok || err != nil {
-			return false
-		}
-	}
-	s.mu.flushed.index, s.mu.flushed.times = m.index, m.times
-	if m.times > 0 {
-		s.mu.newest = s.mu.times[m.times-1]
+	s.mu.flushed.index, s.mu.flushed.times, s.mu.flushed.aborted = len(s.mu.index), len(s.mu.times), len(s.mu.aborted)
+	if n := len(s.mu.times); n > 0 {
+		s.mu.newest = s.mu.times[n-1]
 	}
 	return true
 }
 
-// replay reads the headers from the snapshot to the recovery point.
+// loadIndexes makes those of the last synced segment that were not there.
+func (r *recovery) loadIndexes() error {
+	s := r.segments[r.last]
+	switch {
+	case s.mu.loaded:
+		return nil
+	case r.ck.recovery.pos == 0:
+		s.mu.loaded, s.mu.surveyed = true, true
+		return nil
+	}
+	return s.survey(r.config.Load().IndexIntervalBytes, true)
+}
+
+// cutAborted forgets the aborted transactions whose markers are at or after an offset.
+func (s *segment) cutAborted(from int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := 0
+	for n < len(s.mu.aborted) && s.mu.aborted[n].LastOffset < from {
+		n++
+	}
+	s.mu.aborted, s.mu.flushed.aborted, s.mu.stale = s.mu.aborted[:n], min(n, s.mu.flushed.aborted), true
+}
+
+// replay reads the batches from the snapshot to the recovery point.
 func (r *recovery) replay() error {
 	for i := 0; i <= r.last; i++ {
 		s := r.segments[i]
@@ -121,9 +119,7 @@ func (r *recovery) replaySegment(s *segment, last bool) error {
 			return err
 		}
 		if s.next.Load() > r.from {
-			if err := s.reloadAborted(r.from); err != nil {
-				return err
-			}
+			s.cutAborted(r.from)
 		}
 	}
 	f, err := s.open()
@@ -137,11 +133,10 @@ func (r *recovery) replaySegment(s *segment, last bool) error {
 			pos, expect = d.end, d.next
 			continue
 		}
-		b, err := w.header(pos)
-		if err == nil && b.IsControl() {
-			b, err = w.batch(pos)
-		}
-		if err != nil || b.BaseOffset() < expect || b.LastOffset() >= s.trustedEnd {
+		// Whole batches, for a header is not to be believed before its checksum is right: what is taken from it decides which
+		// batches are duplicates and which transactions were aborted.
+		b, err := w.ordered(pos, expect, s.trustedEnd)
+		if err != nil {
 			if s.surveyed() {
 				return fmt.Errorf("%s at %d: cannot be read: %w", s.logPath(), pos, errors.Join(err, ErrCorrupt))
 			}

@@ -54,6 +54,7 @@ func (l *Log) dropSegments() error {
 		if err := s.remove(); err != nil && first == nil {
 			first = err
 		}
+		s.unsynced.Store(true) // who still reads it could not open it again
 		s.release()
 	}
 	return first
@@ -124,7 +125,7 @@ func (l *Log) expired(s *segment, c *Config, now time.Time) (bool, error) {
 	return now.Sub(info.ModTime) > c.RetentionAge, nil
 }
 
-// rollExpired closes the active segment if all in it has expired, so that it can be deleted once that is durable.
+// rollExpired closes the active segment if nothing in it is to be kept, so that it can be deleted once that is durable.
 func (l *Log) rollExpired(c *Config, now time.Time) error {
 	l.mu.Lock()
 	s := l.mu.active
@@ -134,7 +135,7 @@ func (l *Log) rollExpired(c *Config, now time.Time) error {
 		return err
 	}
 	old, err := l.expired(s, c, now)
-	if err == nil && old {
+	if err == nil && (old || c.RetentionBytes == 0) {
 		if err = l.rollLocked(); err != nil {
 			err = l.writeFailed(err)
 		}

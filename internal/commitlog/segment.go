@@ -12,9 +12,11 @@ import (
 
 // place is where a log's files are, and whom to tell about damage.
 type place struct {
-	fs     vfs.FS
-	dir    string
-	report func(Finding)
+	fs      vfs.FS
+	dir     string
+	report  func(Finding)
+	handles *Handles
+	log     *Log
 }
 
 func (p *place) path(base int64, suffix string) string {
@@ -27,16 +29,26 @@ func (p *place) path(base int64, suffix string) string {
 // the log was opened, and are checked before they are first read (verify.go); the others this process wrote, or has checked.
 //
 // A segment is counted by those who use it, the log among them. Deleting removes its files at once and drops the log's count; the
-// last reader closes the handle, and the space is free. Handles and indexes of closed segments are opened when first needed.
+// last reader closes the handle, and the space is free. Handles, and indexes of closed segments, are opened when first needed; one
+// uses the file of a segment only while one is counted.
 type segment struct {
 	*place
+	handle
 	base    int64
 	next    atomic.Int64 // the base of the following segment; MaxInt64 in the last
 	used    atomic.Bool  // since the last trim
+	gapTold atomic.Bool  // that offsets after its end are in no file
+	remade  atomic.Bool  // the indexes have been, since their checksums were taken
 	size    atomic.Int64
-	refs    atomic.Int32
 	trusted int64
 	firstTS int64 // of the first batch, -1 if none; guarded by the log's lock
+	created int64 // ms, or when it was opened; guarded by the log's lock
+	jitter  uint32
+
+	// sparse says that the segment may lack offsets, because it has been compacted.
+	sparse bool
+	// moved says that the segment's names stand for another file, or will: it lives by its handle and by what it has in memory.
+	moved atomic.Bool
 
 	// trustedEnd is the offset that follows what is below trusted.
 	trustedEnd int64
@@ -44,7 +56,6 @@ type segment struct {
 
 	mu struct {
 		sync.RWMutex
-		file    vfs.File
 		loaded  bool // index, times, newest and aborted are those on disk
 		index   offsetIndex
 		times   timeIndex
@@ -65,6 +76,7 @@ type damage struct{ pos, end, first, next int64 }
 
 func newSegment(p *place, base, size, trusted int64) *segment {
 	s := &segment{place: p, base: base, trusted: trusted, firstTS: -1}
+	s.cache, s.disk, s.name = p.handles, p.fs, p.path(base, logSuffix)
 	s.next.Store(math.MaxInt64)
 	s.size.Store(size)
 	s.refs.Store(1)
@@ -79,61 +91,12 @@ func createSegment(p *place, base int64) (*segment, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.mu.file, s.mu.loaded, s.mu.surveyed = f, true, true
+	s.adopt(f)
+	s.mu.loaded, s.mu.surveyed = true, true
 	return s, nil
 }
 
-func (s *segment) logPath() string { return s.path(s.base, logSuffix) }
-
-// acquire counts a user; false if the segment is gone.
-func (s *segment) acquire() bool {
-	for {
-		n := s.refs.Load()
-		if n == 0 {
-			return false
-		}
-		if s.refs.CompareAndSwap(n, n+1) {
-			return true
-		}
-	}
-}
-
-// release uncounts a user; the last one closes the handle.
-func (s *segment) release() {
-	if s.refs.Add(-1) > 0 {
-		return
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.mu.file != nil {
-		s.mu.file.Close()
-		s.mu.file = nil
-	}
-}
-
-// open returns the handle of a segment that the caller has acquired.
-func (s *segment) open() (vfs.File, error) {
-	s.mu.RLock()
-	f := s.mu.file
-	s.mu.RUnlock()
-	if f != nil {
-		return f, nil
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.openLocked()
-}
-
-func (s *segment) openLocked() (vfs.File, error) {
-	if s.mu.file == nil {
-		f, err := s.fs.OpenReadWrite(s.logPath())
-		if err != nil {
-			return nil, err
-		}
-		s.mu.file = f
-	}
-	return s.mu.file, nil
-}
+func (s *segment) logPath() string { return s.name }
 
 // note indexes a batch that is in the segment now.
 func (s *segment) note(b wire.Batch, pos int64, interval int) {
@@ -186,8 +149,6 @@ func (s *segment) seal(next int64) {
 }
 
 // load reads the indexes of a segment that was closed before this process began, and makes them anew if they are missing or wrong.
-// They are not trusted to be complete, only to be right: each entry may be checked against the batch that it names, and the last
-// one is.
 func (s *segment) load(interval int) error {
 	s.mu.RLock()
 	loaded := s.mu.loaded
@@ -207,35 +168,32 @@ func (s *segment) load(interval int) error {
 		return err
 	}
 	s.report(Finding{Path: s.path(s.base, indexSuffix), First: -1, Next: -1, What: "index " + what + ": made anew"})
-	return s.survey(interval, true)
+	return s.rebuild(interval)
 }
 
 // loadLocked reads the three index files; what names what is wrong with them.
 func (s *segment) loadLocked() (what string, err error) {
-	if err := s.loadAbortedLocked(); err != nil {
+	files, err := s.readIndexes()
+	if err != nil {
 		return "", err
 	}
-	index, err := readFile(s.fs, s.path(s.base, indexSuffix))
-	if vfs.IsNotExist(err) {
+	want := s.readSums()
+	switch {
+	case files.index == nil:
 		return "is missing", nil
-	}
-	if err != nil {
-		return "", err
-	}
-	times, err := readFile(s.fs, s.path(s.base, timeSuffix))
-	if vfs.IsNotExist(err) {
+	case files.times == nil:
 		return "of times is missing", nil
+	case want != nil && !files.cut(*want):
+		return "does not have its checksum", nil
 	}
-	if err != nil {
-		return "", err
-	}
-	var clean, cleanTimes bool
-	s.mu.index, clean = parseIndex(index, s.size.Load())
-	s.mu.times, cleanTimes = parseTimes(times)
-	if !clean || !cleanTimes || s.size.Load() > 0 && len(s.mu.times) == 0 && !s.timelessLocked() {
+	var clean, cleanTimes, cleanAborted bool
+	s.mu.index, clean = parseIndex(files.index, s.size.Load())
+	s.mu.times, cleanTimes = parseTimes(files.times)
+	s.mu.aborted, cleanAborted = parseAborted(files.aborted, s.base)
+	if !clean || !cleanTimes || !cleanAborted || s.size.Load() > 0 && len(s.mu.times) == 0 && !s.timelessLocked() {
 		return "is damaged", nil
 	}
-	s.mu.flushed.index, s.mu.flushed.times = len(s.mu.index), len(s.mu.times)
+	s.mu.flushed.index, s.mu.flushed.times, s.mu.flushed.aborted = len(s.mu.index), len(s.mu.times), len(s.mu.aborted)
 	if n := len(s.mu.times); n > 0 {
 		s.mu.newest = s.mu.times[n-1]
 	}
@@ -251,23 +209,29 @@ func (s *segment) loadLocked() (what string, err error) {
 	return "", nil
 }
 
-func (s *segment) loadAbortedLocked() error {
-	b, err := readFile(s.fs, s.path(s.base, txnSuffix))
-	if err != nil && !vfs.IsNotExist(err) {
+// rebuild makes the indexes of a closed segment out of its batches. What its markers aborted may have begun before it, so that the
+// producers as they were at its base are needed.
+func (s *segment) rebuild(interval int) error {
+	aborted, err := s.log.abortedOf(s)
+	if err != nil {
 		return err
 	}
-	var clean bool
-	if s.mu.aborted, clean = parseAborted(b, s.base); !clean && !s.mu.stale {
-		s.report(Finding{Path: s.path(s.base, txnSuffix), Pos: int64(len(s.mu.aborted) * abortedSize), First: -1, Next: -1,
-			What: "index of aborted transactions is damaged"})
+	if err := s.survey(interval, true); err != nil {
+		return err
 	}
-	s.mu.flushed.aborted = len(s.mu.aborted)
+	s.mu.Lock()
+	s.mu.aborted, s.mu.flushed.aborted, s.mu.stale = aborted, 0, true
+	s.mu.Unlock()
+	// What cannot be written now stays in memory, and is written with what comes.
+	if s.flush() == nil {
+		_ = s.writeSums()
+	}
 	return nil
 }
 
 // timelessLocked says whether the first batch has no timestamp, for then an empty time index is right.
 func (s *segment) timelessLocked() bool {
-	f, err := s.openLocked()
+	f, err := s.open()
 	if err != nil {
 		return false
 	}
@@ -279,7 +243,7 @@ func (s *segment) timelessLocked() bool {
 
 // entryLocked compares an index entry with the batch that it names. A batch that cannot be read does not speak against the entry.
 func (s *segment) entryLocked(e indexEntry) (bool, error) {
-	f, err := s.openLocked()
+	f, err := s.open()
 	if err != nil {
 		return false, err
 	}
@@ -294,7 +258,7 @@ func (s *segment) trim() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	fl := s.mu.flushed
-	if s.mu.loaded && !s.used.Load() && fl.index == len(s.mu.index) && fl.times == len(s.mu.times) && fl.aborted == len(s.mu.aborted) {
+	if s.mu.loaded && !s.moved.Load() && !s.used.Load() && fl.index == len(s.mu.index) && fl.times == len(s.mu.times) && fl.aborted == len(s.mu.aborted) {
 		s.mu.loaded, s.mu.index, s.mu.times, s.mu.aborted = false, nil, nil, nil
 	}
 	s.used.Store(false)
@@ -313,7 +277,7 @@ func (s *segment) newest() (ts, lastOffset int64) {
 // remove deletes the files.
 func (s *segment) remove() error {
 	var first error
-	for _, suffix := range []string{logSuffix, indexSuffix, timeSuffix, txnSuffix, snapshotSuffix} {
+	for _, suffix := range []string{logSuffix, indexSuffix, timeSuffix, txnSuffix, snapshotSuffix, sumsSuffix} {
 		if err := s.fs.Remove(s.path(s.base, suffix)); err != nil && !vfs.IsNotExist(err) && first == nil {
 			first = err
 		}

@@ -47,17 +47,19 @@ type round struct {
 	active    *segment
 	snapshots map[int64][]byte
 	newDir    bool
+	newParent bool
 	epochs    epochs
 	newEpochs bool
 	snapshot  []byte // the producer state at end, if this round marks
 	mark      mark
 	start     time.Time
 	complete  bool // the files beside the data are written too
+	shared    bool // the sync is the file system's, and so will be the next
 }
 
 // dirtyLocked says whether a round would have something to do.
 func (l *Log) dirtyLocked() bool {
-	return l.end.Load() > l.mu.synced || len(l.mu.sealed) > 0 || l.mu.newEpochs
+	return l.end.Load() > l.mu.synced || len(l.mu.sealed) > 0
 }
 
 // kick asks for a round; mu.syncing is set, and mu not held.
@@ -82,8 +84,8 @@ func (l *Log) begin(marking bool) *round {
 		sealed:    append([]*segment(nil), l.mu.sealed...),
 		active:    l.mu.active,
 		newDir:    l.mu.newDir,
+		newParent: l.mu.newParent,
 		epochs:    l.mu.epochs,
-		newEpochs: l.mu.newEpochs,
 		start:     l.now(),
 	}
 	if len(r.sealed) > 0 {
@@ -95,11 +97,14 @@ func (l *Log) begin(marking bool) *round {
 	if marking || l.mu.unmarked >= l.round.markEvery {
 		l.mu.producers.expire(l.now().UnixMilli(), l.config.Load().ProducerExpiry)
 		r.snapshot = l.mu.producers.snapshot()
-		index, times := r.active.markIndexes()
-		r.mark = mark{r.end, index, times}
+		r.mark = mark{r.end, r.active.markIndexes()}
 		l.mu.unmarked = 0
 	}
-	l.mu.newEpochs, l.mu.newDir = false, false
+	// Epochs are needed from the mark on only: after it, an Open finds them in the batches.
+	if r.newEpochs = l.mu.newEpochs && (r.snapshot != nil || len(r.sealed) > 0); r.newEpochs {
+		l.mu.newEpochs = false
+	}
+	l.mu.newDir, l.mu.newParent = false, false
 	return r
 }
 
@@ -141,10 +146,17 @@ func (l *Log) syncData(r *round) error {
 			return err
 		}
 	}
+	if r.newParent {
+		if err := l.fs.SyncDir(filepath.Dir(l.dir)); err != nil {
+			return err
+		}
+	}
 	return syncSegment(r.active)
 }
 
 func syncSegment(s *segment) error {
+	s.acquire()
+	defer s.release()
 	f, err := s.open()
 	if err != nil {
 		return err
@@ -160,6 +172,7 @@ func (l *Log) release(r *round, err error) (again bool) {
 	} else {
 		l.mu.synced = r.end.offset
 		l.advance(r.end)
+		l.cleanLocked(r)
 		if r.complete {
 			l.mu.sealed = append([]*segment(nil), l.mu.sealed[len(r.sealed):]...)
 			for base := range r.snapshots {
@@ -181,6 +194,16 @@ func (l *Log) release(r *round, err error) (again bool) {
 	return again && !later
 }
 
+// cleanLocked lets go of the files that hold nothing unsynced any more.
+func (l *Log) cleanLocked(r *round) {
+	for _, s := range r.sealed {
+		s.unsynced.Store(false)
+	}
+	if l.mu.active == r.active && l.end.Load() == r.end.offset {
+		r.active.unsynced.Store(false)
+	}
+}
+
 // remember writes the checkpoint after a round.
 func (l *Log) remember(r *round) error {
 	change := func(c *checkpoint) {
@@ -200,6 +223,9 @@ func (l *Log) remember(r *round) error {
 		}
 		due = true
 	}
+	// A sync for each of many logs would hold all of them up; the next round's, which is of the whole file system, takes the
+	// checkpoints with it. Until then they are too low after a power failure.
+	due = due && !r.shared
 	if err := l.ck.update(due, change); err != nil {
 		return err
 	}
@@ -255,8 +281,13 @@ func (l *Log) allocate(r *round) {
 	}
 	from := max(size, l.round.allocated)
 	n := min(preallocateStep, l.config.Load().SegmentBytes-from)
+	if n <= 0 {
+		return
+	}
+	r.active.acquire()
+	defer r.active.release()
 	f, err := r.active.open()
-	if n <= 0 || err != nil || f.Preallocate(from, n) != nil {
+	if err != nil || f.Preallocate(from, n) != nil {
 		return
 	}
 	l.round.allocated = from + n
@@ -265,9 +296,18 @@ func (l *Log) allocate(r *round) {
 // trimAllocation gives back what closed segments did not use.
 func (l *Log) trimAllocation(r *round) {
 	for _, s := range r.sealed {
-		if f, err := s.open(); err == nil && s.base == l.round.allocatedFor && l.round.allocated > 0 {
-			_ = f.Truncate(s.size.Load())
+		if s.base == l.round.allocatedFor && l.round.allocated > 0 {
+			s.giveBack()
 		}
+	}
+}
+
+// giveBack frees the space behind the segment's end.
+func (s *segment) giveBack() {
+	s.acquire()
+	defer s.release()
+	if f, err := s.open(); err == nil {
+		_ = f.Truncate(s.size.Load()) // what stays is found by the next Open
 	}
 }
 
@@ -318,9 +358,7 @@ func (l *Log) lastRound() error {
 		return err
 	}
 	if l.round.allocated > 0 {
-		if f, err := r.active.open(); err == nil {
-			_ = f.Truncate(r.active.size.Load())
-		}
+		r.active.giveBack()
 	}
 	return l.remember(r)
 }
@@ -330,5 +368,5 @@ func (l *Log) marked() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	c := l.ck.get()
-	return !l.dirtyLocked() && !c.rewritten && c.mark.offset == l.end.Load() && c.mark.position == c.recovery
+	return !l.dirtyLocked() && !l.mu.newEpochs && !l.mu.active.remade.Load() && !c.rewritten && c.mark.offset == l.end.Load() && c.mark.position == c.recovery
 }

@@ -107,6 +107,7 @@ func (s *Syncer) shared(logs []*Log) (again []*Log) {
 	for i, l := range logs {
 		l.round.Lock()
 		if rounds[i] = l.begin(false); rounds[i] != nil {
+			rounds[i].shared = true
 			rounds[i].complete = l.prepare(rounds[i]) == nil
 		}
 	}

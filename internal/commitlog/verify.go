@@ -1,6 +1,8 @@
 package commitlog
 
 import (
+	"math"
+
 	"github.com/millrace/millrace/internal/vfs"
 	"github.com/millrace/millrace/internal/wire"
 )
@@ -88,8 +90,11 @@ func (s *segment) survey(interval int, times bool) error {
 	if err != nil {
 		return err
 	}
+	s.remade.Store(true)
 	// What cannot be written now stays in memory, and is written with what comes.
-	_ = s.flush()
+	if s.flush() == nil && s.next.Load() != math.MaxInt64 {
+		_ = s.writeSums()
+	}
 	return nil
 }
 
@@ -114,7 +119,7 @@ func (s *segment) surveyLocked(interval int, times bool) error {
 	if s.mu.surveyed && s.mu.loaded {
 		return nil
 	}
-	f, err := s.openLocked()
+	f, err := s.open()
 	if err != nil {
 		return err
 	}
@@ -144,7 +149,7 @@ func (s *segment) surveyLocked(interval int, times bool) error {
 	if len(s.mu.damage) == 0 && !times {
 		s.report(Finding{Path: s.path(s.base, indexSuffix), First: -1, Next: -1, What: "index does not match the log: made anew"})
 	}
-	if expect < s.trustedEnd {
+	if expect < s.trustedEnd && !s.sparse {
 		s.report(Finding{Path: s.logPath(), Pos: s.trusted, First: expect, Next: s.trustedEnd, What: "records are missing at the end"})
 	}
 	if times {
@@ -157,7 +162,7 @@ func (s *segment) surveyLocked(interval int, times bool) error {
 	if times {
 		s.mu.flushed.times = 0
 	}
-	s.mu.loaded, s.mu.surveyed, s.mu.checked = true, true, nil
+	s.mu.loaded, s.mu.surveyed, s.mu.checked, s.mu.stale = true, true, nil, true
 	return nil
 }
 

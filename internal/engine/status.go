@@ -144,7 +144,8 @@ type nodeMark struct {
 
 func (j *Job) nodeMark(node int) nodeMark {
 	m := nodeMark{counters: j.base[node]}
-	if j.workers == nil {
+	m.input, m.out.watermark = vec.MinTime, vec.MinTime
+	if j.workers == nil && j.recorded[node] != (nodeMark{}) {
 		return j.recorded[node] // finished before this start
 	}
 	first := true

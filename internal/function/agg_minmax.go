@@ -46,7 +46,12 @@ type anyExtreme struct {
 	sign int
 }
 
-func (e *anyExtreme) Type() types.Type    { return e.typ }
+func (e *anyExtreme) Type() types.Type { return e.typ }
+
+// Selects says that the result is one of the values: taking back another one leaves
+// it as it is, so that only the loss of the extreme itself is computed again.
+func (e *anyExtreme) Selects() bool { return true }
+
 func (e *anyExtreme) Cells() []types.Type { return []types.Type{e.typ} }
 
 func (e *anyExtreme) Add(cells []*vec.Column, groups []int32, args []*vec.Vector, rows []int32) error {

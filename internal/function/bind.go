@@ -242,16 +242,48 @@ func sameAs(i int) func(*call) (types.Type, error) {
 	return func(c *call) (types.Type, error) { return c.args[i], nil }
 }
 
-// toCommon is a unify that casts all arguments to their least restrictive type.
-func toCommon(cast []types.Type) bool {
-	t, ok := types.CommonType(cast)
+// toCommon is a unify that casts all arguments to their common type; toLeast does so
+// by the stricter rule of SQL's own operators.
+func toCommon(cast []types.Type) bool { return unifyBy(types.CommonType, cast) }
+
+func toLeast(cast []types.Type) bool { return unifyBy(types.LeastRestrictive, cast) }
+
+func unifyBy(rule func([]types.Type) (types.Type, bool), cast []types.Type) bool {
+	t, ok := rule(cast)
 	if !ok {
 		return allNull(cast)
+	}
+	for _, from := range cast {
+		if from.Root != types.Null && !types.ExplicitCast(from, t) {
+			return false
+		}
 	}
 	for i := range cast {
 		cast[i] = t.Plain()
 	}
 	return true
+}
+
+// toCommonEach is toCommon that leaves an argument NOT NULL which is: the result of
+// COALESCE is NOT NULL if one of its arguments is.
+func toCommonEach(cast []types.Type) bool {
+	given := slices.Clone(cast)
+	if !toCommon(cast) {
+		return false
+	}
+	for i := range cast {
+		cast[i] = cast[i].WithNull(!given[i].NotNull)
+	}
+	return true
+}
+
+// requiredIfAny is the result of COALESCE.
+func requiredIfAny(c *call) (types.Type, error) {
+	t := c.args[0].Nullable()
+	for _, a := range c.args {
+		t = t.WithNull(!t.NotNull && !a.NotNull)
+	}
+	return t, nil
 }
 
 func allNull(ts []types.Type) bool {

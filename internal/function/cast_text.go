@@ -177,8 +177,10 @@ func timeParser(to types.Type) func(text []byte, r int, z *zone, out *vec.Vector
 			return err
 		}
 	case types.Time:
-		return func(text []byte, r int, _ *zone, out *vec.Vector) (err error) {
-			out.I32[r], err = types.ParseTime(text)
+		unit := timeUnit(to)
+		return func(text []byte, r int, _ *zone, out *vec.Vector) error {
+			ms, err := types.ParseTime(text)
+			out.I32[r] = ms - ms%unit
 			return err
 		}
 	case types.Timestamp:

@@ -13,8 +13,8 @@ func castTime(from, to types.Type) Kernel {
 	}
 	if from.Root == types.Time && to.Root == types.Time || from.Root == types.Date && to.Root == types.Date {
 		unit := int32(1)
-		for p := to.Precision; from.Root == types.Time && p < 3; p++ {
-			unit *= 10
+		if to.Root == types.Time {
+			unit = timeUnit(to)
 		}
 		return map1(func(x int32) int32 { return x - x%unit })
 	}
@@ -44,7 +44,8 @@ func castTime(from, to types.Type) Kernel {
 				out.I32[r] = int32(floorDiv(v, perDay(u)))
 				return nil
 			case types.Time:
-				out.I32[r] = int32(floorMod(v, perDay(u)) / (u.PerSecond() / 1000))
+				ms := int32(floorMod(v, perDay(u)) / (u.PerSecond() / 1000))
+				out.I32[r] = ms - ms%timeUnit(to)
 				return nil
 			}
 			if shift && toLTZ {
@@ -58,4 +59,14 @@ func castTime(from, to types.Type) Kernel {
 			return nil
 		})
 	}
+}
+
+// timeUnit is how many milliseconds a TIME of this precision counts in; TIME alone
+// is TIME(0) and has whole seconds.
+func timeUnit(t types.Type) int32 {
+	unit := int32(1)
+	for p := t.Precision; p < 3; p++ {
+		unit *= 10
+	}
+	return unit
 }

@@ -11,7 +11,7 @@ import (
 func init() {
 	register(
 		collFn("ARRAY", "ARRAY[a, …]", "An array of the values.", []Example{{"ARRAY[1, 2, NULL]", "[1, 2, NULL]"}},
-			overload{text: "(a, …)", rest: pAny, unify: toCommon, nullCall: true,
+			overload{text: "(a, …)", rest: pAny, unify: toLeast, nullCall: true,
 				result: func(c *call) (types.Type, error) {
 					if len(c.args) == 0 {
 						return types.TArray(types.TNull).Required(), nil
@@ -42,7 +42,7 @@ func init() {
 						return nil
 					}
 				}}),
-		collFn("[]", "array[index], map[key]", "The element at an index, which counts from 1, or the value of a key; NULL if there is none.",
+		collFn("ITEM", "array[index], map[key]", "The element at an index, which counts from 1, or the value of a key; NULL if there is none.",
 			[]Example{{"ARRAY['a', 'b'][2]", "b"}, {"ARRAY[1][5]", "NULL"}, {"MAP['k', 7]['k']", "7"}, {"MAP['k', 7]['x']", "NULL"},
 				{"ARRAY[1][0]", "error: an array's index counts from 1, not 0"}},
 			overload{text: "(ARRAY, INT)", params: []param{pArray, pLong}, maybeNull: true,
@@ -95,7 +95,7 @@ func pairs[T any](s []T) (first, second []T) {
 
 func unifyPairs(ts []types.Type) bool {
 	keys, values := pairs(ts)
-	if len(ts)%2 != 0 || !toCommon(keys) || !toCommon(values) {
+	if len(ts)%2 != 0 || !toLeast(keys) || !toLeast(values) {
 		return false
 	}
 	for i := range keys {

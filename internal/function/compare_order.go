@@ -51,7 +51,7 @@ func comparisons(op string) []overload {
 			}},
 	}
 	if op == "=" || op == "<>" {
-		list = append(list, overload{text: "(a, a)", params: []param{pAny, pAny}, unify: toCommon,
+		list = append(list, overload{text: "(a, a)", params: []param{pAny, pAny}, unify: unifyNested,
 			kernel: func(*call) Kernel { return compareNested(op) }})
 	}
 	for i := range list {
@@ -76,7 +76,17 @@ func unifyTimes(ts []types.Type) bool {
 	if ts[0].IsInterval() {
 		return ts[0].Root == ts[1].Root
 	}
-	return toCommonTime(ts)
+	return toLeast(ts)
+}
+
+// unifyNested is for what no other overload takes: a number beside a time has a
+// least restrictive type, and yet no answer that anyone could expect.
+func unifyNested(ts []types.Type) bool {
+	if !toLeast(ts) {
+		return false
+	}
+	_, time := pTemporal(ts[0])
+	return !time
 }
 
 func truth(b bool) int {

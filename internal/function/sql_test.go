@@ -119,7 +119,7 @@ func bindAST(x parser.Expr) (vec.Expr, error) {
 	case *parser.RowExpr:
 		return callAST("ROW", x.Elems...)
 	case *parser.IndexExpr:
-		return callAST("[]", x.X, x.Index)
+		return callAST("ITEM", x.X, x.Index)
 	case *parser.FieldAccess:
 		return fieldAST(x)
 	case *parser.FuncCall:

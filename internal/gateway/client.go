@@ -70,9 +70,7 @@ func (c *Client) call(ctx context.Context, method, path string, in, out any) err
 	if out == nil {
 		return nil
 	}
-	d := json.NewDecoder(resp.Body)
-	d.UseNumber()
-	return d.Decode(out)
+	return json.NewDecoder(resp.Body).Decode(out)
 }
 
 // place finds the position that the text of an error begins with.
@@ -131,12 +129,13 @@ type clientPage struct {
 		Columns []struct {
 			Name string `json:"name"`
 			Type struct {
-				SQL string `json:"sql"`
+				Root string `json:"type"`
+				SQL  string `json:"sql"`
 			} `json:"logicalType"`
 		} `json:"columns"`
 		Data []struct {
-			Kind   string `json:"kind"`
-			Fields []any  `json:"fields"`
+			Kind   string            `json:"kind"`
+			Fields []json.RawMessage `json:"fields"`
 		} `json:"data"`
 	} `json:"results"`
 }
@@ -158,14 +157,24 @@ func (r *remoteResult) fetch(ctx context.Context) error {
 	}
 }
 
+// expressionTypes are those that a query may give and no column of a table has.
+var expressionTypes = map[string]types.Type{
+	rootNames[types.Null]:              types.TNull,
+	rootNames[types.IntervalYearMonth]: {Root: types.IntervalYearMonth},
+	rootNames[types.IntervalDayTime]:   {Root: types.IntervalDayTime},
+}
+
 func (r *remoteResult) readColumns() error {
 	if r.columns != nil || !r.page.IsQuery {
 		return nil
 	}
 	for _, c := range r.page.Results.Columns {
-		t, err := session.ParseType(c.Type.SQL)
-		if err != nil {
-			return fmt.Errorf("column %s: %w", c.Name, err)
+		t, ok := expressionTypes[c.Type.Root]
+		if !ok {
+			var err error
+			if t, err = session.ParseType(c.Type.SQL); err != nil {
+				return fmt.Errorf("column %s: %w", c.Name, err)
+			}
 		}
 		r.columns = append(r.columns, types.Field{Name: c.Name, Type: t})
 	}
@@ -195,31 +204,15 @@ func (r *remoteResult) Next(ctx context.Context) (*vec.Batch, error) {
 
 var kindOf = map[string]types.RowKind{"INSERT": types.Insert, "UPDATE_BEFORE": types.UpdateBefore, "UPDATE_AFTER": types.UpdateAfter, "DELETE": types.Delete}
 
-func (r *remoteResult) batch() (*vec.Batch, error) {
+func (r *remoteResult) batch() (_ *vec.Batch, err error) {
 	data := r.page.Results.Data
 	b := &vec.Batch{N: len(data), Kinds: make([]types.RowKind, len(data))}
-	for c, f := range r.columns {
-		v := vec.NewBuilder(f.Type, len(data))
-		for i, row := range data {
-			if c >= len(row.Fields) {
-				return nil, fmt.Errorf("the node's answer has a row of %d fields for %d columns", len(row.Fields), len(r.columns))
-			}
-			b.Kinds[i] = kindOf[row.Kind]
-			appendField(v, row.Fields[c])
-		}
-		b.Cols = append(b.Cols, v.Finish())
+	rows := make([][]json.RawMessage, len(data))
+	for i, row := range data {
+		b.Kinds[i], rows[i] = kindOf[row.Kind], row.Fields
 	}
-	return b, nil
-}
-
-// appendField appends a value as the gateway wrote it. A builder parses the text of
-// any type but strings.
-func appendField(v *vec.Builder, field any) {
-	if n, ok := field.(json.Number); ok {
-		v.AppendAny(n.String())
-		return
-	}
-	v.AppendAny(field)
+	b.Cols, err = decodeRows(r.columns, rows)
+	return b, err
 }
 
 // Close ends the operation.

@@ -17,6 +17,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"sync"
@@ -74,6 +75,11 @@ func New(o Options) *Gateway {
 	for _, v := range []string{"", "/v1", "/v2", "/v3"} {
 		g.routes(v)
 	}
+	g.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		answer(w, r, func(r *http.Request) (any, error) {
+			return nil, errorf(http.StatusNotFound, "Not found: %s %s", r.Method, r.URL.Path)
+		})
+	})
 	go g.expire()
 	return g
 }
@@ -152,11 +158,22 @@ func answer(w http.ResponseWriter, r *http.Request, fn func(*http.Request) (any,
 }
 
 func decode(r *http.Request, into any) error {
-	d := json.NewDecoder(r.Body)
-	if err := d.Decode(into); err != nil {
-		return errorf(http.StatusBadRequest, "the request's body is not the JSON that was expected: %v", err)
+	err := json.NewDecoder(r.Body).Decode(into)
+	var wrong *json.UnmarshalTypeError
+	var large *http.MaxBytesError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &large):
+		return errorf(http.StatusRequestEntityTooLarge, "the request's body is larger than %d MiB", large.Limit>>20)
+	case errors.Is(err, io.EOF):
+		return errorf(http.StatusBadRequest, "the request has no body; a JSON object is expected")
+	case errors.As(err, &wrong) && wrong.Field == "":
+		return errorf(http.StatusBadRequest, "the request's body is a JSON %s; an object is expected", wrong.Value)
+	case errors.As(err, &wrong):
+		return errorf(http.StatusBadRequest, "the request's field '%s' is of a wrong type: %s", wrong.Field, wrong.Value)
 	}
-	return nil
+	return errorf(http.StatusBadRequest, "the request's body is no JSON: %v", err)
 }
 
 func (g *Gateway) openSession(r *http.Request) (any, error) {

@@ -65,6 +65,9 @@ func (s *openSession) closeAll() {
 }
 
 func (op *operation) status() string {
+	if op.ctx.Err() != nil {
+		return "CANCELED"
+	}
 	select {
 	case <-op.ready:
 		if op.err != nil {
@@ -72,9 +75,6 @@ func (op *operation) status() string {
 		}
 		return "FINISHED"
 	default:
-	}
-	if op.ctx.Err() != nil {
-		return "CANCELED"
 	}
 	return "RUNNING"
 }
@@ -199,7 +199,9 @@ func (op *operation) at(ctx context.Context, r *http.Request, token int64) (*pag
 		return nil, err
 	default:
 		p.ResultType = "PAYLOAD"
-		p.fill(b)
+		if err := p.fill(op.result, b); err != nil {
+			return nil, err
+		}
 		p.Next = nextURI(r, token+1)
 	}
 	op.page = p

@@ -3,7 +3,6 @@ package gateway
 import (
 	"encoding/json"
 	"net/http"
-	"strconv"
 
 	"github.com/millrace/millrace/internal/sql/session"
 	"github.com/millrace/millrace/internal/types"
@@ -91,31 +90,18 @@ func describe(t types.Type) logicalType {
 	return l
 }
 
-func (p *page) fill(b *vec.Batch) {
-	for i := range b.Len() {
-		r := b.Row(i)
-		fields := make([]json.RawMessage, len(b.Cols))
-		for c, col := range b.Cols {
-			fields[c] = field(col, r)
-		}
-		p.Results.Data = append(p.Results.Data, row{kindNames[b.Kind(r)], fields})
-	}
-}
-
-// field is a value as JSON: numbers, booleans and texts; all else as its SQL text.
-func field(v *vec.Vector, r int) json.RawMessage {
-	if v.IsNull(r) {
-		return json.RawMessage("null")
-	}
-	switch v.Type.Root {
-	case types.Boolean:
-		return strconv.AppendBool(nil, v.Bool[r])
-	case types.TinyInt, types.SmallInt, types.Integer, types.BigInt, types.Decimal:
-		return vec.AppendText(nil, v, r)
-	}
-	out, err := json.Marshal(string(vec.AppendText(nil, v, r)))
+func (p *page) fill(r *session.Result, b *vec.Batch) error {
+	enc, err := newEncoder(r.Columns())
 	if err != nil {
-		return json.RawMessage("null")
+		return err
 	}
-	return out
+	for i := range b.Len() {
+		at := b.Row(i)
+		fields, err := enc.fields(b.Cols, at)
+		if err != nil {
+			return err
+		}
+		p.Results.Data = append(p.Results.Data, row{kindNames[b.Kind(at)], fields})
+	}
+	return nil
 }

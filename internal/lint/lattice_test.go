@@ -26,11 +26,13 @@ var lattice = map[string][]string{
 	"internal/lint":      {},
 	"internal/commitlog": {"internal/vfs", "internal/wire"},
 
-	"internal/broker/auth":     {},
-	"internal/broker/metadata": {"internal/vfs", "internal/wire", "internal/commitlog", "internal/broker/auth"},
-	"internal/broker/group":    {"internal/wire"},
-	"internal/broker/txn":      {"internal/wire"},
-	"internal/broker":          {"internal/vfs", "internal/wire", "internal/commitlog", "internal/broker/*"},
+	"internal/broker/auth":      {},
+	"internal/broker/metadata":  {"internal/vfs", "internal/wire", "internal/commitlog", "internal/broker/auth"},
+	"internal/broker/group":     {"internal/wire"},
+	"internal/broker/quota":     {"internal/broker/metadata"},
+	"internal/broker/telemetry": {"internal/wire"},
+	"internal/broker/txn":       {"internal/wire"},
+	"internal/broker":           {"internal/vfs", "internal/wire", "internal/commitlog", "internal/broker/*"},
 
 	"internal/vec":       {"internal/types"},
 	"internal/function":  {"internal/types", "internal/vec"},
@@ -61,7 +63,7 @@ var lattice = map[string][]string{
 		"internal/sql/*"},
 
 	"internal/shell":   {"internal/types", "internal/vec", "internal/format", "internal/sql/parser"},
-	"internal/gateway": {"internal/types", "internal/vec", "internal/sql/parser", "internal/sql/session", "internal/shell"},
+	"internal/gateway": {"internal/types", "internal/vec", "internal/format", "internal/sql/parser", "internal/sql/session", "internal/shell"},
 	"internal/node":    {"internal/*"},
 	".":                {"internal/*"},
 	"cmd/*":            {"internal/*", "."},

@@ -92,21 +92,24 @@ func (p partition) WaitDurable(ctx context.Context, offset int64) error {
 	return p.log.WaitDurable(ctx, offset)
 }
 
-func (p partition) read(offset int64, max int, buf []byte, limit commitlog.Limit) ([]byte, error) {
+func (p partition) read(offset int64, max int, buf []byte, limit commitlog.Limit, whole bool) ([]byte, error) {
 	chunk, err := p.log.Read(offset, max, limit, true)
 	if err != nil {
 		return nil, err
 	}
 	defer chunk.Release()
+	if whole && chunk.Damage != nil {
+		return nil, chunk.Damage
+	}
 	if chunk.Range.Len == 0 {
 		return nil, nil
 	}
 	return chunk.Bytes(buf)
 }
 
-// Read copies batches up to the last stable offset.
+// Read copies batches up to the last stable offset. Damaged ones are passed over, as by Kafka's clients.
 func (p partition) Read(offset int64, max int, buf []byte) ([]byte, error) {
-	return p.read(offset, max, buf, commitlog.LastStable)
+	return p.read(offset, max, buf, commitlog.LastStable, false)
 }
 
 // Aborted lists aborted transactions.
@@ -143,12 +146,12 @@ type journalLog struct{ partition }
 func (j journalLog) Start() int64 { return j.log.StartOffset() }
 func (j journalLog) End() int64   { return j.log.EndOffset() }
 
-// Read copies batches up to the end.
+// Read copies batches up to the end. Damage is an error: a journal must know what it has lost.
 func (j journalLog) Read(from int64, max int, buf []byte) ([]byte, error) {
 	if from >= j.log.EndOffset() {
 		return nil, nil
 	}
-	return j.read(from, max, buf, commitlog.End)
+	return j.read(from, max, buf, commitlog.End, true)
 }
 
 // DeleteBefore lets the log forget what a snapshot has replaced.

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/http"
 	"os"
@@ -77,10 +78,13 @@ func Open(config Config) (_ *Node, err error) {
 		n.config.Report = func(string) {}
 	}
 	n.ctx, n.stop = context.WithCancelCause(context.Background())
-	var fs vfs.FS = vfs.OS
+	var files vfs.FS = vfs.OS
 	dir := config.Data
 	if dir == "" {
-		fs, dir = vfs.NewMem(), "data"
+		files, dir = vfs.NewMem(), "data"
+	}
+	if _, err := isNew(config.Data); err != nil {
+		return nil, err
 	}
 	// The listeners come first: a port in use is the most likely mistake, and
 	// nothing should have been touched when it is found.
@@ -92,22 +96,46 @@ func Open(config Config) (_ *Node, err error) {
 			n.Close()
 		}
 	}()
-	n.broker, err = broker.Open(broker.Config{FS: fs, Dir: dir, Advertised: config.Advertised, Settings: config.Settings, Report: n.report})
+	n.broker, err = broker.Open(broker.Config{FS: files, Dir: dir, Advertised: config.Advertised, Settings: config.Settings, Report: n.report})
 	if err != nil {
 		return nil, err
 	}
 	n.link = &logBroker{broker: n.broker}
-	n.connectors = []*connector.Factory{
-		logconn.Factory(n.link),
-		filesystem.Factory(vfs.OS),
-		blackhole.Factory(),
-		print.Factory(os.Stdout, os.Stderr),
-	}
+	n.connectors = connectors(n.link)
 	if err := n.restore(); err != nil {
 		return nil, err
 	}
 	n.serve()
 	return n, nil
+}
+
+// connectors are those that a node has. With a link that is nil they can be planned
+// with, and not run.
+func connectors(link logconn.Broker) []*connector.Factory {
+	return []*connector.Factory{
+		logconn.Factory(link),
+		filesystem.Factory(vfs.OS),
+		blackhole.Factory(),
+		print.Factory(os.Stdout, os.Stderr),
+	}
+}
+
+// isNew says that there is no data directory yet: nothing that a script could build
+// on, and nothing that should be there after a script that cannot run. A file in its
+// place is an error.
+func isNew(dir string) (bool, error) {
+	if dir == "" {
+		return true, nil
+	}
+	switch info, err := os.Stat(dir); {
+	case errors.Is(err, fs.ErrNotExist):
+		return true, nil
+	case err != nil:
+		return false, err
+	case !info.IsDir():
+		return false, fmt.Errorf("data directory %s is refused: it is a file", dir)
+	}
+	return false, nil
 }
 
 // restore makes again what the system topic tells of.

@@ -35,26 +35,53 @@ type ScriptRun struct {
 }
 
 // RunScript runs a script in a node of its own and waits for its jobs. The whole
-// script is parsed and planned before anything starts.
+// script is parsed and planned before anything starts, and before a new data directory
+// is made.
 func RunScript(ctx context.Context, r ScriptRun) error {
 	script := &shell.Script{Name: r.File, Text: r.Text, Format: r.Format, Out: r.Out}
 	stmts, err := script.Parse()
 	if err != nil {
 		return err
 	}
+	fresh, err := isNew(r.Config.Data)
+	if err != nil {
+		return err
+	}
+	if fresh {
+		if err := session.Check(connectors(nil), nil, r.options(), stmts); err != nil {
+			return script.Locate(err)
+		}
+	}
 	n, err := Open(r.Config)
 	if err != nil {
 		return err
 	}
 	err = n.runScript(ctx, r, script, stmts)
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		err = r.interrupted()
+	}
 	return errors.Join(err, n.Close())
+}
+
+// interrupted is what is said of a run that was asked to end before it had.
+func (r *ScriptRun) interrupted() error {
+	if r.Config.Data == "" {
+		return errors.New("interrupted")
+	}
+	return fmt.Errorf("interrupted; to go on, run the script again: millrace run %s --data %s", r.File, r.Config.Data)
+}
+
+// options are those of the session that the script runs in.
+func (r *ScriptRun) options() session.Options {
+	return session.Options{Dir: filepath.Dir(r.File), AcceptIdentical: true}
 }
 
 func (n *Node) runScript(ctx context.Context, r ScriptRun, script *shell.Script, stmts []parser.Stmt) error {
 	if last := n.mu.run; r.Resume && last != nil && last.Done && last.Script == r.Text {
 		return nil
 	}
-	options := session.Options{Dir: filepath.Dir(r.File), AcceptIdentical: true, Report: n.report}
+	options := r.options()
+	options.Report = n.report
 	run, err := n.beginRun(r, script, stmts)
 	if err != nil {
 		return err

@@ -88,10 +88,10 @@ func openSystem(b *broker.Broker) (*system, []entry, error) {
 }
 
 func (s *system) read() (entries []entry, err error) {
-	p := journalLog{partition{s.log}}
+	p := partition{s.log}
 	var buf []byte
-	for at := p.Start(); at < p.End(); {
-		if buf, err = p.Read(at, 1<<20, buf[:0]); err != nil {
+	for at := s.log.StartOffset(); at < s.log.EndOffset(); {
+		if buf, err = p.read(at, 1<<20, buf[:0], commitlog.End, true); err != nil {
 			return nil, err
 		}
 		for rest := buf; len(rest) > 0; {

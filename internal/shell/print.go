@@ -34,6 +34,7 @@ func Print(ctx context.Context, w io.Writer, f Format, r Result) (rows int64, er
 			return rows, p.end()
 		}
 		if err != nil {
+			p.cut()
 			return rows, err
 		}
 		if err := p.rows(b); err != nil {
@@ -46,16 +47,19 @@ func Print(ctx context.Context, w io.Writer, f Format, r Result) (rows int64, er
 type printer interface {
 	rows(*vec.Batch) error
 	end() error
+	// cut shows the rows that came before an error.
+	cut()
 }
 
 func newPrinter(w io.Writer, f Format, columns []types.Field, streaming bool) (printer, error) {
-	switch f {
-	case Table, "":
+	f, err := ParseFormat(string(f))
+	switch {
+	case err != nil:
+		return nil, err
+	case f == Table:
 		return &tablePrinter{w: bufio.NewWriter(w), columns: columns, streaming: streaming}, nil
-	case JSON, CSV:
-		return newLinePrinter(w, f, columns)
 	}
-	return nil, fmt.Errorf("unknown output format '%s', there are table, json and csv", f)
+	return newLinePrinter(w, f, columns)
 }
 
 // linePrinter prints a line a row: values alone as CSV, or
@@ -102,18 +106,25 @@ func (p *linePrinter) rows(b *vec.Batch) error {
 }
 
 func (p *linePrinter) end() error { return p.w.Flush() }
+func (p *linePrinter) cut()       { p.w.Flush() }
 
-// tablePrinter draws a table as Flink's client does in tableau mode. The widths are
-// those of the first batch; a streaming result has a column for the row kind.
+// tablePrinter draws a table as Flink's client does in tableau mode. The rows of a
+// streaming result appear as they come, with a column for the row kind, in widths that
+// the types need; those of a result that ends are held until the end, or until there
+// are heldRows, and set the widths.
 type tablePrinter struct {
 	w         *bufio.Writer
 	columns   []types.Field
 	streaming bool
+	held      [][]string
 	widths    []int
 	count     int64
 	plain     bool // what was printed is no table
 	buf       []byte
 }
+
+// heldRows is how many rows set the widths of a table.
+const heldRows = 1000
 
 // maxWidth is where a value is cut in a table (sql-client.display.max-column-width).
 const maxWidth = 60
@@ -128,10 +139,18 @@ func (p *tablePrinter) cells(b *vec.Batch, r int) []string {
 			cells = append(cells, "<NULL>")
 			continue
 		}
-		p.buf = vec.AppendText(p.buf[:0], c, r)
+		p.buf = appendCell(p.buf[:0], c, r)
 		cells = append(cells, clip(string(p.buf)))
 	}
 	return cells
+}
+
+// appendCell writes a value as text, bytes as SQL's literal of them.
+func appendCell(dst []byte, c *vec.Vector, r int) []byte {
+	if c.Type.IsBytes() {
+		return fmt.Appendf(dst, "x'%x'", c.Bytes(r))
+	}
+	return vec.AppendText(dst, c, r)
 }
 
 func clip(s string) string {
@@ -172,22 +191,34 @@ func (p *tablePrinter) rows(b *vec.Batch) error {
 	for i := range lines {
 		lines[i] = p.cells(b, b.Row(i))
 	}
-	p.begin(lines)
-	for _, cells := range lines {
-		p.line(cells)
-	}
 	p.count += int64(len(lines))
+	if p.held = append(p.held, lines...); p.streaming || len(p.held) >= heldRows || p.widths != nil {
+		p.draw()
+	}
 	return p.w.Flush()
 }
 
-// begin fixes the widths and draws the head, once.
-func (p *tablePrinter) begin(lines [][]string) {
-	if p.widths != nil {
-		return
+// draw draws the rows that are held, and before the first of them the head.
+func (p *tablePrinter) draw() {
+	if p.widths == nil {
+		p.begin()
 	}
+	for _, cells := range p.held {
+		p.line(cells)
+	}
+	p.held = nil
+}
+
+// begin fixes the widths and draws the head.
+func (p *tablePrinter) begin() {
 	head := p.header()
 	p.widths = make([]int, len(head))
-	for _, l := range append([][]string{head}, lines...) {
+	if p.streaming {
+		for i, c := range p.columns {
+			p.widths[i+1] = typeWidth(c.Type)
+		}
+	}
+	for _, l := range append([][]string{head}, p.held...) {
 		for i, c := range l {
 			p.widths[i] = max(p.widths[i], utf8.RuneCountInString(c))
 		}
@@ -221,19 +252,31 @@ func (p *tablePrinter) line(cells []string) {
 	p.w.WriteString("|\n")
 }
 
+func (p *tablePrinter) cut() {
+	if len(p.held) > 0 {
+		p.draw()
+	}
+	p.w.Flush()
+}
+
 func (p *tablePrinter) end() error {
 	if p.plain {
 		return nil
 	}
-	if p.widths == nil {
+	if p.count == 0 {
 		p.w.WriteString("Empty set\n")
 		return p.w.Flush()
 	}
+	p.draw()
 	p.rule()
+	rows := "rows"
+	if p.count == 1 {
+		rows = "row"
+	}
 	if p.streaming {
-		fmt.Fprintf(p.w, "Received a total of %d rows\n", p.count)
+		fmt.Fprintf(p.w, "Received a total of %d %s\n", p.count, rows)
 	} else {
-		fmt.Fprintf(p.w, "%d rows in set\n", p.count)
+		fmt.Fprintf(p.w, "%d %s in set\n", p.count, rows)
 	}
 	return p.w.Flush()
 }

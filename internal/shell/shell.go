@@ -4,6 +4,7 @@ package shell
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/millrace/millrace/internal/types"
 	"github.com/millrace/millrace/internal/vec"
@@ -41,3 +42,14 @@ const (
 	JSON  Format = "json"
 	CSV   Format = "csv"
 )
+
+// ParseFormat is the format of a name.
+func ParseFormat(name string) (Format, error) {
+	switch f := Format(name); f {
+	case Table, JSON, CSV:
+		return f, nil
+	case "":
+		return Table, nil
+	}
+	return "", fmt.Errorf("unknown output format '%s', there are table, json and csv", name)
+}

@@ -112,18 +112,25 @@ func (t Type) children() []Type {
 	return nil
 }
 
-// CommonType is the least restrictive type that all of ts can be cast to without
-// loss: what CASE, COALESCE, UNION, IN and comparisons give. It is false if there
-// is none, or if all are NULL.
-func CommonType(ts []Type) (Type, bool) {
+// CommonType is the type that functions such as COALESCE give: the least restrictive
+// one, or else that to which all of ts are implicitly cast (of a DATE and a TIMESTAMP
+// it is DATE). It is false if there is none, or if all are NULL.
+func CommonType(ts []Type) (Type, bool) { return common(ts, true) }
+
+// LeastRestrictive is the type to which all of ts are cast by SQL's own operators,
+// CASE, UNION, ARRAY, IN and comparisons: as CommonType, but a DATE or TIME and a
+// TIMESTAMP have none.
+func LeastRestrictive(ts []Type) (Type, bool) { return common(ts, false) }
+
+func common(ts []Type, casts bool) (Type, bool) {
 	plain := make([]Type, len(ts))
 	nullable := false
 	for i, t := range ts {
 		nullable = nullable || !t.NotNull
 		plain[i] = t.Nullable().Plain()
 	}
-	t, ok := mergeAll(plain)
-	if !ok {
+	t, ok := mergeAll(plain, casts)
+	if !ok && casts {
 		t, ok = castableTo(plain)
 	}
 	if !ok || t.Root == Null {
@@ -133,7 +140,7 @@ func CommonType(ts []Type) (Type, bool) {
 }
 
 // mergeAll generalises over all types; they are nullable.
-func mergeAll(ts []Type) (Type, bool) {
+func mergeAll(ts []Type, casts bool) (Type, bool) {
 	out := TNull
 	for _, t := range ts {
 		switch {
@@ -143,7 +150,7 @@ func mergeAll(ts []Type) (Type, bool) {
 			out = t
 		}
 		if nested.has(t.Root) {
-			return mergeNested(ts)
+			return mergeNested(ts, casts)
 		}
 		var ok bool
 		if out, ok = merge(out, t); !ok {
@@ -215,7 +222,7 @@ func mergeNumeric(a, b Type) Type {
 func TypeOfRoot(r Root) Type { return Type{Root: r} }
 
 // mergeNested joins types of one root, child by child; names are the first's.
-func mergeNested(ts []Type) (Type, bool) {
+func mergeNested(ts []Type, casts bool) (Type, bool) {
 	var out Type
 	var kids [][]Type
 	for _, t := range ts {
@@ -237,7 +244,7 @@ func mergeNested(ts []Type) (Type, bool) {
 	merged := make([]Type, len(kids))
 	for i := range kids {
 		var ok bool
-		if merged[i], ok = CommonType(kids[i]); !ok {
+		if merged[i], ok = common(kids[i], casts); !ok {
 			return Type{}, false
 		}
 	}

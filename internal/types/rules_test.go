@@ -111,3 +111,25 @@ func TestDecimalTypes(t *testing.T) {
 		}
 	}
 }
+
+// TestLeastRestrictive: what recorded/ of sql/bind has of all expressions, in short.
+func TestLeastRestrictive(t *testing.T) {
+	for _, c := range []struct {
+		ts          []Type
+		least, wide string
+	}{
+		{[]Type{TDate, TTimestamp(3)}, "", "DATE"},
+		{[]Type{TTimestamp(3), TTime}, "", "TIME(0)"},
+		{[]Type{TDate, TTimestampLTZ(3)}, "", ""},
+		{[]Type{TArray(TDate), TArray(TTimestamp(3))}, "", "ARRAY<DATE>"},
+		{[]Type{TNull, TDate}, "DATE", "DATE"},
+		{[]Type{TTimestamp(3), TTimestampLTZ(6)}, "TIMESTAMP_LTZ(6)", "TIMESTAMP_LTZ(6)"},
+	} {
+		if got, ok := LeastRestrictive(c.ts); ok != (c.least != "") || ok && got.String() != c.least {
+			t.Errorf("least restrictive of %v: %v %v, want %q", c.ts, got, ok, c.least)
+		}
+		if got, ok := CommonType(c.ts); ok != (c.wide != "") || ok && got.String() != c.wide {
+			t.Errorf("common type of %v: %v %v, want %q", c.ts, got, ok, c.wide)
+		}
+	}
+}

@@ -171,7 +171,12 @@ func (b *Builder) AppendDec(x types.Dec) {
 // AppendBytes appends to a type of strings or bytes.
 func (b *Builder) AppendBytes(x []byte) {
 	v := b.v
-	v.Data = append(v.Data, x...)
+	if n := len(v.Data); len(x) <= cap(v.Data)-n {
+		v.Data = v.Data[:n+len(x)] // writes no pointer, where append would, at the price of a write barrier while the GC runs
+		copy(v.Data[n:], x)
+	} else {
+		v.Data = append(v.Data, x...)
+	}
 	b.endBytes()
 }
 

@@ -1,8 +1,8 @@
-// Package group decides for consumer groups of the classic protocol: who is a member, when a rebalance begins and ends, which offsets
-// are committed. It is a pure state machine: a method takes a command and the time, changes the group, and leaves in Take what must be
+// Package group decides for consumer groups, of the classic protocol and of KIP-848's consumer protocol: who is a member, when a
+// rebalance begins and ends, who reads what, which offsets are committed. It is a pure state machine: a method takes a command and the time, changes the group, and leaves in Take what must be
 // written and who is to be answered.
 //
-// The life of a group:
+// The life of a classic group (for the others see modern):
 //
 //	        join              all joined, or time is up             leader's sync
 //	Empty ───────▶ PreparingRebalance ──────────────▶ CompletingRebalance ───────▶ Stable
@@ -34,6 +34,30 @@ type Config struct {
 	MinSession, MaxSession time.Duration
 	// InitialDelay is how long the first rebalance of an empty group waits for more members.
 	InitialDelay time.Duration
+	// MaxSize bounds the members; 0 for no bound.
+	MaxSize int
+	// Consumer rules groups of the consumer protocol (KIP-848).
+	Consumer ConsumerConfig
+	// Topics are the node's. They may change between commands; TopicsChanged tells the group.
+	Topics Topics
+}
+
+// ConsumerConfig are the settings of groups of the consumer protocol.
+type ConsumerConfig struct {
+	Session, Heartbeat time.Duration
+	// Of gives the two for a group that has configs of its own; nil for none that has.
+	Of        func(group string) (session, heartbeat time.Duration)
+	MaxSize   int      // 0 for no bound
+	Assignors []string // the first is the default
+	Migration string   // disabled, upgrade, downgrade or bidirectional
+}
+
+// pace is how long a member of a group may be silent, and how often it is to be heard.
+func (c *ConsumerConfig) pace(group string) (session, heartbeat time.Duration) {
+	if c.Of != nil {
+		return c.Of(group)
+	}
+	return c.Session, c.Heartbeat
 }
 
 // Ready is what a command led to. Replies may be sent only AFTER Records are durable; if they cannot be written the group is ahead of
@@ -66,9 +90,16 @@ type Group struct {
 	members map[string]*member
 	static  map[string]string    // instance id to member id
 	pending map[string]time.Time // ids given out with MEMBER_ID_REQUIRED, and until when they are good
-	// joinBy ends PreparingRebalance with whoever is there; notBefore and settleBy are the initial delay and its bound; syncBy ends
-	// CompletingRebalance without those that have not synced.
-	joinBy, notBefore, settleBy, syncBy time.Time
+	// joinBy ends PreparingRebalance with whoever is there; syncBy ends CompletingRebalance without those that have not synced.
+	joinBy, syncBy time.Time
+	// first says that the group was empty before this PreparingRebalance: it ends at notBefore, which every new member puts off by the
+	// initial delay, though not beyond settleBy, and waits for nobody who was only given an id.
+	first               bool
+	notBefore, settleBy time.Time
+
+	since int64 // when it came to its state, as far as its records tell, in ms since 1970
+
+	modern *modern // nil in a group of the classic protocol, whose fields are those above
 
 	offsets map[Partition]Offset
 	inTxn   map[int64]map[Partition]Offset // by producer id, until its transaction's end
@@ -93,6 +124,9 @@ func (g *Group) Take() Ready {
 
 // Next is when Tick has something to do; zero for never.
 func (g *Group) Next() (next time.Time) {
+	if g.modern != nil {
+		return g.modern.next()
+	}
 	least := func(t time.Time) {
 		if !t.IsZero() && (next.IsZero() || t.Before(next)) {
 			next = t
@@ -109,7 +143,7 @@ func (g *Group) Next() (next time.Time) {
 	switch g.State {
 	case PreparingRebalance:
 		least(g.joinBy)
-		if g.allJoined() {
+		if g.first {
 			least(g.notBefore)
 		}
 	case CompletingRebalance:
@@ -120,6 +154,10 @@ func (g *Group) Next() (next time.Time) {
 
 // Tick does what is due: sessions end, rebalances go on without those that are late.
 func (g *Group) Tick(now time.Time) {
+	if g.modern != nil {
+		g.tickModern(now)
+		return
+	}
 	due := func(t time.Time) bool { return !t.IsZero() && !now.Before(t) }
 	for id, until := range g.pending {
 		if due(until) {
@@ -151,6 +189,7 @@ func (g *Group) record(now time.Time) {
 	key := kmsg.GroupMetadataKey{Version: groupKeyVersion, Group: g.ID}
 	v := kmsg.NewGroupMetadataValue()
 	v.Version, v.ProtocolType, v.Generation, v.CurrentStateTimestamp = groupValueVersion, g.ProtocolType, g.Generation, now.UnixMilli()
+	g.since = now.UnixMilli()
 	if len(g.members) > 0 {
 		v.Protocol, v.Leader = &g.Protocol, &g.Leader
 	}
@@ -167,6 +206,7 @@ func (g *Group) record(now time.Time) {
 // restore is record, read back: members have their session to come forward.
 func (g *Group) restore(v *kmsg.GroupMetadataValue, now time.Time) {
 	g.State, g.ProtocolType, g.Generation, g.Protocol, g.Leader = Empty, v.ProtocolType, v.Generation, "", ""
+	g.since = v.CurrentStateTimestamp
 	g.members, g.static = map[string]*member{}, map[string]string{}
 	if len(v.Members) == 0 {
 		return
@@ -203,5 +243,8 @@ func (g *Group) sorted() []*member {
 
 // Unused says that nothing would be lost with the group.
 func (g *Group) Unused() bool {
+	if g.modern != nil && (g.modern.epoch != 0 || len(g.modern.members) > 0) {
+		return false
+	}
 	return g.Generation == 0 && len(g.members)+len(g.pending)+len(g.offsets)+len(g.inTxn) == 0
 }

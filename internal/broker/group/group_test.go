@@ -9,20 +9,23 @@ import (
 
 	"github.com/cockroachdb/datadriven"
 	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// TestGroup runs the histories in testdata. Time stands still between commands. Commands:
+// TestGroup runs the histories in testdata/classic. Time stands still between commands. Commands:
 //
 //	new [delay=S]
 //	join ticket=N [id=S] [new=S] [instance=S] [require] [skip] [protocols=a,b] [session=S] [rebalance=S] [type=S]
+//	     [subscribe=TOPIC]
 //	sync ticket=N id=S gen=N [instance=S] [give=a:x,b:y]
 //	heartbeat id=S gen=N [instance=S] | leave id=S [instance=S]
 //	wait s=N      time passes, timer by timer
 //	commit at=N [id=S] [gen=N] [pid=N] [txn]
 //	end pid=N [abort]
+//	expire s=N    which offsets are older than that
 //	replay        the group is read back from its records
 func TestGroup(t *testing.T) {
-	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
+	datadriven.Walk(t, "testdata/classic", func(t *testing.T, path string) {
 		h := &history{now: time.UnixMilli(0)}
 		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
 			h.t, h.d, h.out = t, d, strings.Builder{}
@@ -67,7 +70,13 @@ func (h *history) run(t *testing.T) {
 			MaySkip: h.d.HasArg("skip"), Session: h.seconds("session", 10), Rebalance: h.seconds("rebalance", 20), ProtocolType: h.str("type", "consumer"),
 		}
 		for _, p := range strings.Split(h.str("protocols", "range"), "+") {
-			req.Protocols = append(req.Protocols, Protocol{p, []byte(p)})
+			metadata := []byte(p)
+			if topic := h.str("subscribe", ""); topic != "" {
+				sub := kmsg.NewConsumerMemberMetadata()
+				sub.Topics = []string{topic}
+				metadata = sub.AppendTo(nil)
+			}
+			req.Protocols = append(req.Protocols, Protocol{p, metadata})
 		}
 		h.g.Join(h.now, req)
 	case "sync":
@@ -95,6 +104,9 @@ func (h *history) run(t *testing.T) {
 	case "end":
 		h.g.EndTxn(h.num("pid", 0), !h.d.HasArg("abort"))
 		h.offsets()
+	case "expire":
+		gone, all := h.g.Expired(h.now, h.seconds("s", 0))
+		fmt.Fprintf(&h.out, "expired %v, the group %v\n", gone, all)
 	case "replay":
 		gs := Groups{}
 		for i, r := range h.records {
@@ -121,7 +133,11 @@ func (h *history) commit(id string, gen int32) {
 	pid := h.num("pid", -1)
 	err := h.g.Check(h.now, Committer{MemberID: id, InstanceID: h.instance(), Generation: gen, InTxn: pid >= 0})
 	if err == nil {
-		h.g.Commit(Partition{"t", 0}, Offset{At: h.num("at", 0)}, h.offset, pid)
+		o := Offset{At: h.num("at", 0), Time: h.now.UnixMilli()}
+		h.g.Commit(Partition{"t", 0}, o, h.offset, pid)
+		if pid < 0 {
+			h.records = append(h.records, OffsetRecord("g", Partition{"t", 0}, o))
+		}
 		h.offset++
 	}
 	h.say(err)

@@ -43,8 +43,25 @@ type JoinedMember struct {
 
 // Join lets a member in. The answer may come with a later command.
 func (g *Group) Join(now time.Time, req JoinRequest) {
+	if g.modern != nil && len(g.modern.members) == 0 {
+		g.out.Records = append(g.out.Records, g.buryModern()...)
+		g.clearClassic()
+		g.modern = nil
+	}
+	if g.modern != nil {
+		g.joinModern(now, &req)
+		return
+	}
 	if err := g.admit(&req); err != nil {
 		g.refuseJoin(&req, req.MemberID, err)
+		return
+	}
+	if g.full(req.MemberID) {
+		g.refuseJoin(&req, "", kerr.GroupMaxSizeReached)
+		if m := g.members[req.MemberID]; m != nil {
+			g.remove(m)
+			g.afterLoss(now)
+		}
 		return
 	}
 	if req.MemberID == "" {
@@ -89,22 +106,38 @@ func (g *Group) admit(req *JoinRequest) *kerr.Error {
 	case req.ProtocolType != g.ProtocolType:
 		return kerr.InconsistentGroupProtocol
 	}
-	self := req.MemberID
-	if self == "" && req.InstanceID != nil {
-		self = g.static[*req.InstanceID]
-	}
 	for _, p := range req.Protocols {
-		if g.allOffer(p.Name, self) {
+		if g.allOffer(p.Name) {
 			return nil
 		}
 	}
 	return kerr.InconsistentGroupProtocol
 }
 
-// allOffer says whether all members but one know a protocol.
-func (g *Group) allOffer(protocol, but string) bool {
-	for id, m := range g.members {
-		if id != but && !m.offers(protocol) {
+// full says that there is no place for a member. In a rebalance those count who have come: the others may be gone for good.
+func (g *Group) full(id string) bool {
+	m, n := g.members[id], len(g.members)
+	if g.config.MaxSize <= 0 || g.State == Empty {
+		return false
+	}
+	if g.State == PreparingRebalance {
+		n = 0
+		for _, o := range g.members {
+			if o.joining != 0 {
+				n++
+			}
+		}
+		if m != nil && m.joining == 0 {
+			m = nil
+		}
+	}
+	return m == nil && n >= g.config.MaxSize
+}
+
+// allOffer says whether all members know a protocol: also the one that asks, as it is so far, which is how Kafka counts.
+func (g *Group) allOffer(protocol string) bool {
+	for _, m := range g.members {
+		if !m.offers(protocol) {
 			return false
 		}
 	}
@@ -135,7 +168,7 @@ func (g *Group) enter(now time.Time, req *JoinRequest, id string) {
 	}
 	g.wait(m, req)
 	g.add(m)
-	if g.State == PreparingRebalance && !g.settleBy.IsZero() {
+	if g.State == PreparingRebalance && g.first {
 		g.notBefore = earlier(now.Add(g.config.InitialDelay), g.settleBy)
 	}
 	g.prepare(now)
@@ -148,11 +181,11 @@ func earlier(a, b time.Time) time.Time {
 	return b
 }
 
-// replace gives a static member that came back a new id (KIP-345). The group keeps its generation if the member wants what it
-// wanted, so that a restart costs no rebalance.
+// replace gives a static member that came back a new id (KIP-345). The group keeps its generation unless another protocol would be
+// chosen now, so that a restart costs no rebalance.
 func (g *Group) replace(now time.Time, m *member, req *JoinRequest) {
 	g.refuse(m, kerr.FencedInstanceID)
-	same, leader := m.sameProtocols(req.Protocols), g.Leader == m.ID
+	leader, former := g.Leader == m.ID, m.ID
 	delete(g.members, m.ID)
 	m.ID = req.NewID
 	m.JoinRequest = *req
@@ -161,7 +194,7 @@ func (g *Group) replace(now time.Time, m *member, req *JoinRequest) {
 	if leader {
 		g.Leader = m.ID
 	}
-	if g.State != Stable || !same {
+	if g.State != Stable || g.choose() != g.Protocol {
 		g.wait(m, req)
 		g.prepare(now)
 		return
@@ -169,7 +202,7 @@ func (g *Group) replace(now time.Time, m *member, req *JoinRequest) {
 	m.alive(now)
 	j := g.joined(m)
 	if leader && !req.MaySkip {
-		j.Members, j.Leader = nil, "" // an old client would assign anew if it knew that it leads
+		j.Members, j.Leader = nil, former // an old client would assign anew if it knew that it leads
 	}
 	j.SkipAssignment = leader && req.MaySkip
 	g.record(now)

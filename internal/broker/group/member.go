@@ -65,6 +65,10 @@ func (g *Group) add(m *member) {
 
 // remove forgets a member; afterLoss must follow.
 func (g *Group) remove(m *member) {
+	if m.joining != 0 { // without its id, as Kafka tells one that is removed while it waits
+		g.reply(Reply{Ticket: m.joining, Joined: &Joined{Err: kerr.UnknownMemberID, Generation: -1}})
+		m.joining = 0
+	}
 	g.refuse(m, kerr.UnknownMemberID)
 	delete(g.members, m.ID)
 	if m.InstanceID != nil && g.static[*m.InstanceID] == m.ID {
@@ -114,6 +118,9 @@ func (g *Group) current(id string, instance *string, generation int32) (*member,
 
 // Heartbeat keeps a member's session, and tells it of a rebalance.
 func (g *Group) Heartbeat(now time.Time, id string, instance *string, generation int32) *kerr.Error {
+	if g.modern != nil {
+		return g.heartbeatModern(now, id, instance, generation)
+	}
 	m, err := g.current(id, instance, generation)
 	if err != nil {
 		return err
@@ -127,6 +134,9 @@ func (g *Group) Heartbeat(now time.Time, id string, instance *string, generation
 
 // Leave removes a member at once, by its id, or by its instance id with an empty id.
 func (g *Group) Leave(now time.Time, id string, instance *string) *kerr.Error {
+	if g.modern != nil {
+		return g.leaveModern(now, id, instance)
+	}
 	if _, ok := g.pending[id]; ok && instance == nil {
 		delete(g.pending, id)
 		g.tryComplete(now)

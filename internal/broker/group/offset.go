@@ -36,11 +36,18 @@ type Committer struct {
 	InstanceID *string
 	Generation int32
 	InTxn      bool
+	// Checks says that the client understands the errors of KIP-848 (OffsetCommit v9).
+	Checks bool
+	// Partitions are those that it commits for, which decide whether an older epoch of a member will do.
+	Partitions []Partition
 }
 
 // Check says whether the committer may commit now. One without a generation, such as a tool or a consumer that assigns itself, may
 // if the group has no members.
 func (g *Group) Check(now time.Time, by Committer) *kerr.Error {
+	if g.modern != nil {
+		return g.checkModern(&by)
+	}
 	if by.Generation < 0 && (g.State == Empty || by.InTxn && by.MemberID == "" && by.InstanceID == nil) {
 		return nil
 	}
@@ -77,7 +84,9 @@ func (g *Group) Tombstones(match func(Partition) bool, all bool) (out []Record) 
 			out = append(out, Record{Key: key.AppendTo(nil)})
 		}
 	}
-	if all {
+	if all && g.modern != nil {
+		out = append(out, g.buryModern()...)
+	} else if all {
 		key := kmsg.GroupMetadataKey{Version: groupKeyVersion, Group: g.ID}
 		out = append(out, Record{Key: key.AppendTo(nil)})
 	}
@@ -131,6 +140,9 @@ func (g *Group) Unstable(p Partition) bool {
 
 // Subscribes says whether a member of a consumer group reads a topic, as far as its subscription can be read.
 func (g *Group) Subscribes(topic string) bool {
+	if g.modern != nil {
+		return g.modern.subscribes(topic)
+	}
 	for _, m := range g.members {
 		var sub kmsg.ConsumerMemberMetadata
 		if sub.ReadFrom(m.subscription(g.Protocol)) != nil {

@@ -1,7 +1,9 @@
 package group
 
 import (
+	"cmp"
 	"time"
+	"unicode/utf16"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 )
@@ -13,14 +15,16 @@ func (g *Group) prepare(now time.Time) {
 		return
 	}
 	for _, m := range g.sorted() {
-		m.assignment = nil
+		if g.State == CompletingRebalance {
+			m.assignment = nil
+		}
 		if m.syncing != 0 {
 			g.reply(Reply{Ticket: m.syncing, Synced: &Synced{Err: kerr.RebalanceInProgress}})
 			m.syncing = 0
 		}
 	}
-	g.joinBy, g.notBefore, g.settleBy = now.Add(g.patience()), time.Time{}, time.Time{}
-	if g.State == Empty && g.config.InitialDelay > 0 {
+	g.joinBy, g.first = now.Add(g.patience()), g.State == Empty
+	if g.first {
 		g.settleBy = g.joinBy
 		g.notBefore = earlier(now.Add(g.config.InitialDelay), g.settleBy)
 	}
@@ -56,7 +60,7 @@ func (g *Group) allJoined() bool {
 }
 
 func (g *Group) tryComplete(now time.Time) {
-	if g.State == PreparingRebalance && g.allJoined() && !now.Before(g.notBefore) {
+	if g.State == PreparingRebalance && (g.first && !now.Before(g.notBefore) || !g.first && g.allJoined()) {
 		g.completeJoin(now)
 	}
 }
@@ -94,21 +98,33 @@ func (g *Group) completeJoin(now time.Time) {
 	}
 }
 
-// choose takes a vote: of the protocols that all members offer, each names the first of its list.
+// choose takes a vote: of the protocols that all members offer, each names the first of its list. A tie goes to the one that comes first
+// in a Java hash table, as in Kafka.
 func (g *Group) choose() (best string) {
 	votes := map[string]int{}
 	for _, m := range g.sorted() {
 		for _, p := range m.Protocols {
-			if !g.allOffer(p.Name, "") {
-				continue
+			if g.allOffer(p.Name) {
+				votes[p.Name]++
+				break
 			}
-			if votes[p.Name]++; votes[p.Name] > votes[best] {
-				best = p.Name
-			}
-			break
+		}
+	}
+	for name, n := range votes {
+		if n > votes[best] || n == votes[best] && cmp.Or(cmp.Compare(javaBucket(name), javaBucket(best)), cmp.Compare(name, best)) < 0 {
+			best = name
 		}
 	}
 	return best
+}
+
+// javaBucket is where a string is in a small java.util.HashMap.
+func javaBucket(s string) uint32 {
+	var h uint32
+	for _, u := range utf16.Encode([]rune(s)) {
+		h = 31*h + uint32(u)
+	}
+	return (h ^ h>>16) & 15
 }
 
 // SyncRequest is a SyncGroup.
@@ -130,6 +146,10 @@ type Synced struct {
 
 // Sync asks for the member's assignment; the leader's sync brings all of them.
 func (g *Group) Sync(now time.Time, req SyncRequest) {
+	if g.modern != nil {
+		g.syncModern(now, &req)
+		return
+	}
 	m, err := g.current(req.MemberID, req.InstanceID, req.Generation)
 	if err == nil && (differs(req.ProtocolType, g.ProtocolType) || differs(req.Protocol, g.Protocol)) {
 		err = kerr.InconsistentGroupProtocol

@@ -33,7 +33,17 @@ func (gs Groups) EndTxn(producerID int64, commit bool, selected func(group strin
 	}
 }
 
-// Replay applies a record read from the log. Records of kinds that the classic protocol does not have are passed over.
+// Loaded is called when all records have been replayed: members of groups of the consumer protocol have their sessions to come forward.
+func (gs Groups) Loaded(now time.Time) {
+	for id, g := range gs {
+		g.loaded(now)
+		if g.Unused() {
+			delete(gs, id)
+		}
+	}
+}
+
+// Replay applies a record read from the log. Records of kinds that are not known are passed over, such as those of Kafka Streams' groups.
 func (gs Groups) Replay(config Config, now time.Time, key, value []byte, at, producerID int64) error {
 	if len(key) < 2 {
 		return ErrRecord
@@ -47,7 +57,9 @@ func (gs Groups) Replay(config Config, now time.Time, key, value []byte, at, pro
 			return errors.Join(ErrRecord, err)
 		}
 		if value == nil {
-			delete(gs, k.Group)
+			if g := gs[k.Group]; g != nil { // offsets have tombstones of their own: a group that changes its protocol keeps them
+				g.clearClassic()
+			}
 			return nil
 		}
 		v := kmsg.NewGroupMetadataValue()
@@ -55,6 +67,12 @@ func (gs Groups) Replay(config Config, now time.Time, key, value []byte, at, pro
 			return errors.Join(ErrRecord, err)
 		}
 		gs.Get(k.Group, config).restore(&v, now)
+	case keyEpoch, keyMember, keyTargetEpoch, keyTarget, keyCurrent, keyPattern:
+		id, c, err := decodeChange(key, value)
+		if err != nil {
+			return err
+		}
+		gs.Get(id, config).apply(&c)
 	}
 	return nil
 }

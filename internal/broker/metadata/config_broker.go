@@ -1,55 +1,71 @@
 package metadata
 
-import "github.com/twmb/franz-go/pkg/kmsg"
-
-// brokerConfigs are those of Kafka's broker configs that have a meaning here, or that its tools look for.
+// brokerConfigs are the broker configs that act, those that hold the defaults of topics' among them.
 var brokerConfigs = newConfigTable(append(append(topicDefaults(), securityConfigs...), []ConfigSpec{
-	{Name: "advertised.listeners", Type: kmsg.ConfigTypeString, Doc: "The address clients are told; empty for the one that they connected to."},
-	{Name: "auto.create.topics.enable", Type: kmsg.ConfigTypeBoolean, Default: "true", Dynamic: true,
-		Doc: "Whether a topic is created when a client asks for its metadata and allows it."},
-	{Name: "broker.id", Type: kmsg.ConfigTypeInt, Default: "1", Doc: "The id of this node."},
-	{Name: "broker.rack", Type: kmsg.ConfigTypeString, Doc: "The rack of this node."},
-	{Name: "connections.max.idle.ms", Type: kmsg.ConfigTypeLong, Default: "600000", Doc: "How long a connection may be silent before it is closed."},
-	{Name: "default.replication.factor", Type: kmsg.ConfigTypeInt, Default: "1", Inert: true, min: 1, Doc: "The replicas of a new topic."},
-	{Name: "delete.topic.enable", Type: kmsg.ConfigTypeBoolean, Default: "true", Doc: "Whether topics can be deleted."},
-	{Name: "fetch.max.bytes", Type: kmsg.ConfigTypeInt, Default: "57671680", min: 1024, Doc: "The most that one fetch is answered with."},
-	{Name: "group.consumer.heartbeat.interval.ms", Type: kmsg.ConfigTypeInt, Default: "5000", min: 1, Doc: "The heartbeat interval of consumer groups (KIP-848)."},
-	{Name: "group.consumer.session.timeout.ms", Type: kmsg.ConfigTypeInt, Default: "45000", min: 1, Doc: "The session timeout of consumer groups (KIP-848)."},
-	{Name: "group.initial.rebalance.delay.ms", Type: kmsg.ConfigTypeInt, Default: "0",
-		Doc: "How long the first rebalance of an empty group waits for more members."},
-	{Name: "group.max.session.timeout.ms", Type: kmsg.ConfigTypeInt, Default: "1800000", Doc: "The longest session timeout a member may ask for."},
-	{Name: "group.min.session.timeout.ms", Type: kmsg.ConfigTypeInt, Default: "6000", Doc: "The shortest session timeout a member may ask for."},
-	{Name: "listeners", Type: kmsg.ConfigTypeString, Doc: "The addresses this node listens on."},
-	{Name: "log.dirs", Type: kmsg.ConfigTypeString, Doc: "The directory of the data."},
-	{Name: "log.retention.check.interval.ms", Type: kmsg.ConfigTypeLong, Default: "300000", min: 1, Doc: "How often retention is applied."},
-	{Name: "log.retention.hours", Type: kmsg.ConfigTypeInt, Default: "168", min: -1, Doc: "log.retention.ms in hours, where that is not set."},
-	{Name: "log.retention.minutes", Type: kmsg.ConfigTypeInt, min: -1, Doc: "log.retention.ms in minutes, where that is not set."},
-	{Name: "log.roll.hours", Type: kmsg.ConfigTypeInt, Default: "168", min: 1, Doc: "log.roll.ms in hours, where that is not set."},
-	{Name: "node.id", Type: kmsg.ConfigTypeInt, Default: "1", Doc: "The id of this node."},
-	{Name: "num.partitions", Type: kmsg.ConfigTypeInt, Default: "1", min: 1, Doc: "The partitions of a topic that is created without saying how many."},
-	{Name: "offsets.retention.minutes", Type: kmsg.ConfigTypeInt, Default: "10080", min: 1, Doc: "How long the offsets of an empty group are kept."},
-	{Name: "offsets.topic.num.partitions", Type: kmsg.ConfigTypeInt, Default: "50", min: 1, Doc: "The partitions of __consumer_offsets."},
-	{Name: "offsets.topic.replication.factor", Type: kmsg.ConfigTypeShort, Default: "1", Inert: true, min: 1, Doc: "The replicas of __consumer_offsets."},
-	{Name: "process.roles", Type: kmsg.ConfigTypeList, Default: "broker,controller", Doc: "What this node is."},
-	{Name: "producer.id.expiration.ms", Type: kmsg.ConfigTypeInt, Default: "86400000", min: 1, Doc: "How long a partition remembers a producer that is idle."},
-	{Name: "socket.request.max.bytes", Type: kmsg.ConfigTypeInt, Default: "104857600", min: 1024, Doc: "The largest request that is read."},
-	{Name: "transaction.max.timeout.ms", Type: kmsg.ConfigTypeInt, Default: "900000", min: 1, Doc: "The longest transaction timeout a producer may ask for."},
-	{Name: "transaction.state.log.num.partitions", Type: kmsg.ConfigTypeInt, Default: "50", min: 1, Doc: "The partitions of __transaction_state."},
-	{Name: "transaction.state.log.replication.factor", Type: kmsg.ConfigTypeShort, Default: "1", Inert: true, min: 1, Doc: "The replicas of __transaction_state."},
-	{Name: "transactional.id.expiration.ms", Type: kmsg.ConfigTypeInt, Default: "604800000", min: 1, Doc: "How long an idle transactional id is kept."},
+	{Name: "auto.create.topics.enable", Default: "true"},
+	{Name: "broker.rack", Null: true},
+	{Name: "connections.max.idle.ms", Default: "600000"},
+	{Name: "controller.quota.window.num", Default: "11"},
+	{Name: "controller.quota.window.size.seconds", Default: "1"},
+	{Name: "delete.topic.enable", Default: "true"},
+	{Name: "fetch.max.bytes", Default: "57671680"},
+	{Name: "group.consumer.assignors", Default: "uniform,range"},
+	{Name: "group.consumer.heartbeat.interval.ms", Default: "5000"},
+	{Name: "group.consumer.max.size", Default: "2147483647"},
+	{Name: "group.consumer.migration.policy", Default: "bidirectional"},
+	{Name: "group.consumer.session.timeout.ms", Default: "45000"},
+	{Name: "group.initial.rebalance.delay.ms", Default: "0", Note: "The default is 0, not 3000: nobody waits for members that may not come."},
+	{Name: "group.max.session.timeout.ms", Default: "1800000"},
+	{Name: "group.max.size", Default: "2147483647"},
+	{Name: "group.min.session.timeout.ms", Default: "6000"},
+	{Name: "log.cleaner.backoff.ms", Default: "15000"},
+	{Name: "log.cleaner.dedupe.buffer.size", Default: "134217728",
+		Note: "It is taken only while a log is cleaned, and no more than the log needs."},
+	{Name: "log.cleaner.enable", Default: "true"},
+	{Name: "log.cleaner.io.buffer.load.factor", Default: "0.9"},
+	{Name: "log.cleaner.io.max.bytes.per.second", Default: "1.7976931348623157E308"},
+	{Name: "log.cleaner.threads", Default: "1"},
+	{Name: "log.flush.scheduler.interval.ms", Default: forever},
+	{Name: "log.retention.check.interval.ms", Default: "300000"},
+	{Name: "log.retention.hours", Default: "168"},
+	{Name: "log.retention.minutes", Null: true},
+	{Name: "log.roll.hours", Default: "168"},
+	{Name: "max.connection.creation.rate", Default: "2147483647"},
+	{Name: "num.partitions", Default: "1"},
+	{Name: "offset.metadata.max.bytes", Default: "4096"},
+	{Name: "offsets.retention.check.interval.ms", Default: "600000"},
+	{Name: "offsets.retention.minutes", Default: "10080"},
+	{Name: "offsets.topic.num.partitions", Default: "50"},
+	{Name: "producer.id.expiration.ms", Default: "86400000"},
+	{Name: "quota.window.num", Default: "11"},
+	{Name: "quota.window.size.seconds", Default: "1"},
+	{Name: "socket.request.max.bytes", Default: "104857600"},
+	{Name: "telemetry.max.bytes", Default: "1048576"},
+	{Name: "transaction.max.timeout.ms", Default: "900000"},
+	{Name: "transaction.state.log.num.partitions", Default: "50"},
+	{Name: "transactional.id.expiration.ms", Default: "604800000"},
+
+	{Name: "offsets.topic.replication.factor", Default: "1", Inert: true, Note: oneNode},
+	{Name: "process.roles", Default: "broker,controller", Inert: true, Note: oneNode},
+	{Name: "share.coordinator.state.topic.min.isr", Default: "1", Inert: true, Note: oneNode},
+	{Name: "share.coordinator.state.topic.replication.factor", Default: "1", Inert: true, Note: oneNode},
+	{Name: "transaction.state.log.min.isr", Default: "1", Inert: true, Note: oneNode},
+	{Name: "transaction.state.log.replication.factor", Default: "1", Inert: true, Note: oneNode},
 }...))
 
-// topicDefaults are the broker's configs that hold the defaults of the topics'. Kafka leaves some without a default, since it
-// has them in hours too; here they have one, and the hours count only where the milliseconds are not set.
+const oneNode = "There is one node."
+
+// topicDefaults are the broker's configs that hold the defaults of the topics'. Those that can be set in other units as well have none.
 func topicDefaults() []ConfigSpec {
 	var specs []ConfigSpec
 	for _, t := range topicConfigs.list {
-		if t.Synonym == "" {
-			continue
+		if t.Synonym != "" {
+			spec := ConfigSpec{Name: t.Synonym, Default: t.Default}
+			if families[t.Synonym] != nil {
+				spec.Default, spec.Null = "", true
+			}
+			specs = append(specs, spec)
 		}
-		spec := *t
-		spec.Name, spec.Synonym, spec.Dynamic = t.Synonym, "", true
-		specs = append(specs, spec)
 	}
 	return specs
 }

@@ -2,8 +2,8 @@ package metadata
 
 import (
 	"fmt"
+	"maps"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -11,86 +11,66 @@ import (
 )
 
 // ConfigSpec is one configuration name: what DescribeConfigs tells of it and what values it takes.
+//
+// To make one of Kafka's names act, give it an entry in topicConfigs, brokerConfigs, groupConfigs or clientMetricsConfigs: its name, the
+// default (Kafka's, or a better one with a Note that says why) and, of a topic's or a group's, the broker's name that holds its default.
+// Everything else is in Kafka's catalogue. A name of our own also says type, documentation, and which values it takes. What has no
+// entry is known, checked and reported, and has no effect.
 type ConfigSpec struct {
 	Name    string
 	Type    kmsg.ConfigType
 	Default string
-	Doc     string
-	// Synonym is, for a topic's config, the broker's config that holds its default.
+	// Null marks a name without a default.
+	Null bool
+	Doc  string
+	// Note says how a name acts here where that differs from its documentation.
+	Note       string
+	Importance string // high, medium or low
+	// Synonym is, for a topic's or a group's config, the broker's config that holds its default.
 	Synonym string
-	// Inert marks a name that is known, accepted and reported, and changes nothing here.
-	Inert bool
-	// Dynamic marks a broker's config that IncrementalAlterConfigs may change while it runs.
+	// Synonyms are, for a broker's config that can be set under several names, all of them, the strongest first.
+	Synonyms []string
+	// Scope is where a broker's config can be changed while it runs.
+	Scope Scope
+	// Dynamic is, for a name of our own, that it can be changed while the broker runs.
 	Dynamic bool
+	// Acts says whether setting the name changes anything.
+	Acts bool
+	// Inert marks an entry that gives a name of Kafka's another default, and does not make it act.
+	Inert bool
+	// Hidden names are taken and not listed, as Kafka's internal ones.
+	Hidden bool
+	// Validator is what Kafka prints of the values that it takes.
+	Validator string
 
-	oneOf []string // the values allowed; for a list, of each element
-	min   int64    // for numbers
-	max   int64    // for numbers; 0 stands for what the type holds
+	oneOf []string // of a name of our own: the values allowed; for a list, of each element
+	min   int64    // of a name of our own: for numbers
+	max   int64    // of a name of our own: for numbers; 0 stands for what the type holds
 }
 
-// Check says what is wrong with a value.
-func (c *ConfigSpec) Check(value string) error {
-	if err := c.check(value); err != nil {
-		return errf(kerr.InvalidConfig, "Invalid value %s for configuration %s: %v", value, c.Name, err)
-	}
-	return nil
+// Scope is where a broker's config can be changed while the broker runs (KIP-226); empty for nowhere.
+type Scope string
+
+const (
+	PerBroker   Scope = "per-broker"
+	ClusterWide Scope = "cluster-wide" // or per broker
+	PerListener Scope = "per-listener" // under listener.name.NAME.…
+)
+
+// Sensitive says whether a value is never shown: a password's, or one of a kind that is not known.
+func (c *ConfigSpec) Sensitive() bool {
+	return c.Type == kmsg.ConfigTypePassword || c.Type == kmsg.ConfigTypeUnknown
 }
 
-func (c *ConfigSpec) check(value string) error {
-	switch c.Type {
-	case kmsg.ConfigTypeBoolean:
-		if value != "true" && value != "false" {
-			return fmt.Errorf("expected true or false")
-		}
-	case kmsg.ConfigTypeInt:
-		return c.checkNumber(value, 32)
-	case kmsg.ConfigTypeShort:
-		return c.checkNumber(value, 16)
-	case kmsg.ConfigTypeLong:
-		return c.checkNumber(value, 64)
-	case kmsg.ConfigTypeDouble:
-		f, err := strconv.ParseFloat(value, 64)
-		if err != nil || f < 0 || f > 1 {
-			return fmt.Errorf("expected a number from 0 to 1")
-		}
-	case kmsg.ConfigTypeList:
-		for _, v := range splitList(value) {
-			if c.oneOf != nil && !slices.Contains(c.oneOf, v) {
-				return fmt.Errorf("expected some of %s", strings.Join(c.oneOf, ", "))
-			}
-		}
-	default:
-		if c.oneOf != nil && !slices.Contains(c.oneOf, value) {
-			return fmt.Errorf("expected one of %s", strings.Join(c.oneOf, ", "))
-		}
+// Documentation is Kafka's text with what is different here.
+func (c *ConfigSpec) Documentation() string {
+	switch {
+	case !c.Acts:
+		return c.Doc + " (Has no effect in millrace.)"
+	case c.Note != "":
+		return c.Doc + " (In millrace: " + c.Note + ")"
 	}
-	return nil
-}
-
-func (c *ConfigSpec) checkNumber(value string, bits int) error {
-	n, err := strconv.ParseInt(value, 10, bits)
-	if err != nil {
-		return fmt.Errorf("expected a whole number of %d bits", bits)
-	}
-	if n < c.min {
-		return fmt.Errorf("value must be at least %d", c.min)
-	}
-	if c.max != 0 && n > c.max {
-		return fmt.Errorf("value must be no more than %d", c.max)
-	}
-	return nil
-}
-
-// splitList cuts a list's text; the empty text is the empty list.
-func splitList(value string) []string {
-	if strings.TrimSpace(value) == "" {
-		return nil
-	}
-	parts := strings.Split(value, ",")
-	for i := range parts {
-		parts[i] = strings.TrimSpace(parts[i])
-	}
-	return parts
+	return c.Doc
 }
 
 // configTable finds specs by name and keeps them in the order of names.
@@ -100,7 +80,7 @@ type configTable struct {
 }
 
 func newConfigTable(specs []ConfigSpec) configTable {
-	t := configTable{byName: map[string]*ConfigSpec{}}
+	t := configTable{byName: make(map[string]*ConfigSpec, len(specs)), list: make([]*ConfigSpec, 0, len(specs))}
 	for i := range specs {
 		t.list = append(t.list, &specs[i])
 		t.byName[specs[i].Name] = &specs[i]
@@ -110,64 +90,89 @@ func newConfigTable(specs []ConfigSpec) configTable {
 }
 
 // TopicConfigSpecs are all of a topic's configs, by name.
-func TopicConfigSpecs() []*ConfigSpec { return topicConfigs.list }
+func TopicConfigSpecs() []*ConfigSpec { return allConfigs().topic.list }
 
 // BrokerConfigSpecs are the broker's configs, by name.
-func BrokerConfigSpecs() []*ConfigSpec { return brokerConfigs.list }
+func BrokerConfigSpecs() []*ConfigSpec { return allConfigs().broker.list }
+
+// GroupConfigSpecs are a group's configs, by name.
+func GroupConfigSpecs() []*ConfigSpec { return allConfigs().group.list }
+
+// ClientMetricsConfigSpecs are the configs of a subscription to clients' metrics (KIP-714), by name.
+func ClientMetricsConfigSpecs() []*ConfigSpec { return allConfigs().clientMetrics.list }
 
 // TopicConfigSpec finds a topic's config; nil if there is none of the name.
-func TopicConfigSpec(name string) *ConfigSpec { return topicConfigs.byName[name] }
+func TopicConfigSpec(name string) *ConfigSpec { return allConfigs().topic.byName[name] }
 
 // BrokerConfigSpec finds a broker's config; nil if there is none of the name.
-func BrokerConfigSpec(name string) *ConfigSpec { return brokerConfigs.byName[name] }
+func BrokerConfigSpec(name string) *ConfigSpec { return allConfigs().broker.byName[name] }
 
 // CheckTopicConfigs says what is wrong with the configs of a topic: an unknown name, or a value.
 func CheckTopicConfigs(configs map[string]string) error {
-	for name, value := range configs {
-		spec := topicConfigs.byName[name]
+	table := allConfigs().topic
+	if err := table.check(kerr.InvalidConfig, "Unknown topic config name: %s", configs); err != nil {
+		return err
+	}
+	least, most := configs["min.compaction.lag.ms"], configs["max.compaction.lag.ms"]
+	if least != "" && most != "" && number(least) > number(most) {
+		return errf(kerr.InvalidConfig, "conflict topic config setting min.compaction.lag.ms (%s) > max.compaction.lag.ms (%s)", least, most)
+	}
+	if strings.EqualFold(configs["remote.storage.enable"], "true") {
+		return errf(kerr.InvalidConfig, "Tiered Storage functionality is disabled in the broker. Topic cannot be configured with remote log storage.")
+	}
+	return nil
+}
+
+// UnknownTopicConfig says that there is no topic config of a name, and which was probably meant; nil if there is one.
+func UnknownTopicConfig(name string) error {
+	table := allConfigs().topic
+	if table.byName[name] != nil {
+		return nil
+	}
+	return fmt.Errorf("unknown topic config %s%s", name, table.hint(name))
+}
+
+// check says what is wrong with configs, of the first in the order of names. The text for an unknown name has its place in it.
+func (t configTable) check(code *kerr.Error, unknown string, configs map[string]string) error {
+	for _, name := range slices.Sorted(maps.Keys(configs)) {
+		spec := t.byName[name]
 		if spec == nil {
-			return errf(kerr.InvalidConfig, "Unknown topic config name: %s%s", name, topicConfigs.hint(name))
+			return errf(code, unknown, name)
 		}
-		if err := spec.Check(value); err != nil {
+		if err := spec.Check(configs[name]); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// CheckSettings says what is wrong with a server's own settings, which are broker configs by Kafka's names.
-func CheckSettings(settings map[string]string) error {
+// CheckSettings says what is wrong with a server's own settings, which are broker configs by Kafka's names, and which of them have no
+// effect.
+func CheckSettings(settings map[string]string) (inert []string, err error) {
 	for name, value := range settings {
 		spec := SettingSpec(name)
 		if spec == nil {
-			return fmt.Errorf("unknown setting %s%s", name, listenerHint(name))
+			return nil, fmt.Errorf("unknown setting %s%s", name, listenerHint(name))
 		}
 		if err := spec.check(value); err != nil {
-			if spec.Secret() {
+			if spec.Sensitive() {
 				value = "(hidden)"
 			}
-			return fmt.Errorf("setting %s = %s: %v", name, value, err)
+			return nil, fmt.Errorf("setting %s = %s: %v", name, value, err)
+		}
+		if !spec.Acts {
+			inert = append(inert, name)
 		}
 	}
-	return nil
-}
-
-func checkDynamicBrokerConfig(name, value string) error {
-	spec := brokerConfigs.byName[name]
-	switch {
-	case spec == nil:
-		return errf(kerr.InvalidConfig, "Unknown broker config name: %s%s", name, brokerConfigs.hint(name))
-	case !spec.Dynamic:
-		return errf(kerr.InvalidRequest, "Cannot update this config dynamically: %s", name)
-	}
-	return spec.Check(value)
+	slices.Sort(inert)
+	return inert, nil
 }
 
 // hint names the config that was probably meant.
 func (t configTable) hint(name string) string {
 	best, distance := "", max(3, len(name)/3)
 	for _, c := range t.list {
-		if d := editDistance(name, c.Name); d < distance {
+		if d := editDistance(name, c.Name); d < distance && !c.Hidden {
 			best, distance = c.Name, d
 		}
 	}

@@ -15,7 +15,7 @@ func CheckName(name string) error {
 		return errf(kerr.InvalidTopicException, "Topic name is invalid: the empty string is not allowed")
 	case name == "." || name == "..":
 		return errf(kerr.InvalidTopicException, "Topic name is invalid: '%s' is not allowed", name)
-	case name == metadataTopic:
+	case name == MetadataTopic:
 		return errf(kerr.InvalidTopicException, "Topic name is invalid: '%s' is the broker's own", name)
 	case len(name) > maxNameLength:
 		return errf(kerr.InvalidTopicException, "Topic name is invalid: the length of '%s' is longer than the max allowed length %d", name, maxNameLength)

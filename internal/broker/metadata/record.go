@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // The metadata log is the partition __cluster_metadata-0. The value of each of its records is one change; keys are null.
@@ -23,6 +25,8 @@ import (
 //	5 broker config v0 configs strings: all that are set, replacing what was
 //	6 producer ids v0  next uvarint: every smaller producer id may have been handed out
 //	7 snapshot     v0  what follows in this batch is the whole state: forget what came before
+//	16 resource    v0  kind uvarint (Kafka's numbers) · name string · configs strings: all that are set, replacing what was
+//	17 quota       v0  entity strings · limits strings: all that are set, replacing what was
 //	32 to 35       users and ACLs: record_auth.go
 //
 // A record batch is atomic: its checksum covers all of it. So changes that belong together share one, a snapshot too. A kind or a
@@ -35,6 +39,8 @@ const (
 	kindBrokerConfig = 5
 	kindProducerIDs  = 6
 	kindSnapshot     = 7
+	kindResource     = 16
+	kindQuota        = 17
 )
 
 // record is one change of the state.
@@ -67,6 +73,13 @@ type brokerConfigRecord struct{ configs map[string]string }
 type producerIDsRecord struct{ next int64 }
 
 type snapshotRecord struct{}
+
+type resourceRecord struct {
+	resource Resource
+	configs  map[string]string
+}
+
+type quotaRecord struct{ entity, limits map[string]string }
 
 func (r topicRecord) appendTo(dst []byte) []byte {
 	dst = append(dst, kindTopic, 0)
@@ -101,6 +114,15 @@ func (r producerIDsRecord) appendTo(dst []byte) []byte {
 
 func (snapshotRecord) appendTo(dst []byte) []byte { return append(dst, kindSnapshot, 0) }
 
+func (r resourceRecord) appendTo(dst []byte) []byte {
+	dst = binary.AppendUvarint(append(dst, kindResource, 0), uint64(r.resource.Kind))
+	return appendStrings(appendString(dst, r.resource.Name), r.configs)
+}
+
+func (r quotaRecord) appendTo(dst []byte) []byte {
+	return appendStrings(appendStrings(append(dst, kindQuota, 0), r.entity), r.limits)
+}
+
 func appendString(dst []byte, s string) []byte {
 	return append(binary.AppendUvarint(dst, uint64(len(s))), s...)
 }
@@ -121,11 +143,12 @@ func decodeRecord(b []byte) (record, error) {
 		return nil, errShortRecord
 	}
 	kind, version := b[0], b[1]
-	d := &decoder{b: b[2:]}
-	r := decodeAuth(kind, d)
-	if (kind < kindTopic || kind > kindSnapshot) && r == nil || version != 0 {
-		return nil, fmt.Errorf("metadata record of kind %d version %d: written by a newer millrace", kind, version)
+	newer := fmt.Errorf("metadata record of kind %d version %d: written by a newer millrace", kind, version)
+	if version != 0 {
+		return nil, newer
 	}
+	d := &decoder{b: b[2:]}
+	var r record
 	switch kind {
 	case kindTopic:
 		r = topicRecord{d.uuid(), d.string(), d.int32(), d.int64(), d.strings()}
@@ -141,6 +164,14 @@ func decodeRecord(b []byte) (record, error) {
 		r = producerIDsRecord{d.int64()}
 	case kindSnapshot:
 		r = snapshotRecord{}
+	case kindResource:
+		r = resourceRecord{Resource{kmsg.ConfigResourceType(d.int32()), d.string()}, d.strings()}
+	case kindQuota:
+		r = quotaRecord{d.strings(), d.strings()}
+	default:
+		if r = decodeAuth(kind, d); r == nil {
+			return nil, newer
+		}
 	}
 	if d.bad {
 		return nil, errShortRecord

@@ -33,7 +33,9 @@ type state struct {
 	byID         map[UUID]*Topic
 	flat         map[string]string // flatten(name) -> name
 	deleted      map[UUID]string   // ids of topics that are gone, with their names, since the last snapshot
-	brokerConfig map[string]string // set by clients, over the server's own settings
+	brokerConfig map[string]string // set by clients for this node, over the server's own settings
+	resources    map[Resource]map[string]string
+	quotas       map[QuotaEntity]map[string]float64
 	nextProducer int64
 	auth         authState
 }
@@ -41,7 +43,8 @@ type state struct {
 func newState() *state {
 	return &state{
 		topics: map[string]*Topic{}, byID: map[UUID]*Topic{}, flat: map[string]string{},
-		deleted: map[UUID]string{}, brokerConfig: map[string]string{}, auth: newAuthState(),
+		deleted: map[UUID]string{}, brokerConfig: map[string]string{}, resources: map[Resource]map[string]string{}, quotas: map[QuotaEntity]map[string]float64{},
+		auth: newAuthState(),
 	}
 }
 
@@ -72,6 +75,10 @@ func (s *state) apply(r record) error {
 		s.brokerConfig = r.configs
 	case producerIDsRecord:
 		s.nextProducer = r.next
+	case resourceRecord:
+		s.putResource(r)
+	case quotaRecord:
+		s.putQuota(r)
 	default:
 		return s.auth.apply(r)
 	}
@@ -98,6 +105,8 @@ func (s *state) replace(id UUID, change func(*Topic)) error {
 // snapshot is the state as records.
 func (s *state) snapshot() []record {
 	rs := []record{snapshotRecord{}, brokerConfigRecord{s.brokerConfig}, producerIDsRecord{s.nextProducer}}
+	rs = append(rs, s.resourceRecords()...)
+	rs = append(rs, s.quotaRecords()...)
 	rs = append(rs, s.auth.snapshot()...)
 	for _, t := range s.sorted() {
 		rs = append(rs, topicRecord{t.ID, t.Name, t.Partitions, t.Created, t.Configs})
@@ -174,13 +183,4 @@ func (s *state) configure(name string, configs map[string]string) (record, error
 		return nil, err
 	}
 	return topicConfigRecord{t.ID, configs}, nil
-}
-
-func (s *state) configureBroker(configs map[string]string) (record, error) {
-	for name, value := range configs {
-		if err := checkDynamicBrokerConfig(name, value); err != nil {
-			return nil, err
-		}
-	}
-	return brokerConfigRecord{configs}, nil
 }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -21,7 +22,8 @@ import (
 	"github.com/millrace/millrace/internal/wire"
 )
 
-const metadataTopic = "__cluster_metadata"
+// MetadataTopic is the topic of the metadata log.
+const MetadataTopic = "__cluster_metadata"
 
 // Options say where a store is and what it stands on.
 type Options struct {
@@ -59,12 +61,17 @@ type Store struct {
 		state    *state
 		parts    map[UUID][]*partition
 		watchers map[int]func(Event)
-		nextID   int
-		closed   bool
+		settings map[int]func(changed []string)
+
+		quotaWatchers    map[int]func()
+		resourceWatchers map[int]func(Resource)
+		nextID           int
+		closed           bool
 	}
 	static   map[string]string
-	acls     atomic.Pointer[auth.Index] // nil when stale; written under mu
+	noted    map[string]bool            // configs that were said to have no effect; under write
 	removing sync.WaitGroup             // deleted partitions' files
+	acls     atomic.Pointer[auth.Index] // nil when stale; written under mu
 }
 
 // Open opens a data directory, formatting an empty one.
@@ -75,15 +82,21 @@ func Open(opt Options) (*Store, error) {
 	if opt.Report == nil {
 		opt.Report = func(string) {}
 	}
-	if err := CheckSettings(opt.Settings); err != nil {
+	inert, err := CheckSettings(opt.Settings)
+	if err != nil {
 		return nil, err
+	}
+	for _, name := range inert {
+		opt.Report(inertText(name))
 	}
 	lock, id, err := openDirectory(opt)
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{opt: opt, lock: lock, identity: id, static: staticSettings(opt.Settings)}
+	s := &Store{opt: opt, lock: lock, identity: id, static: maps.Clone(opt.Settings), noted: map[string]bool{}}
 	s.mu.state, s.mu.parts, s.mu.watchers = newState(), map[UUID][]*partition{}, map[int]func(Event){}
+	s.mu.settings, s.mu.quotaWatchers = map[int]func([]string){}, map[int]func(){}
+	s.mu.resourceWatchers = map[int]func(Resource){}
 	if err := s.open(); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -95,7 +108,7 @@ func (s *Store) open() error {
 	config := commitlog.DefaultConfig()
 	config.RetentionAge, config.MaxMessageBytes = -1, 1<<30
 	log, err := commitlog.Open(commitlog.Options{
-		FS: s.opt.FS, Dir: filepath.Join(s.opt.Dir, metadataTopic+"-0"), TopicID: MetadataTopicID, Config: config,
+		FS: s.opt.FS, Dir: filepath.Join(s.opt.Dir, MetadataTopic+"-0"), TopicID: MetadataTopicID, Config: config,
 		Now: s.opt.Now, Syncer: s.syncer, Report: s.finding,
 	})
 	if err != nil {
@@ -103,7 +116,7 @@ func (s *Store) open() error {
 	}
 	s.log = log
 	if err := s.replay(); err != nil {
-		return fmt.Errorf("metadata log %s-0: %w", metadataTopic, err)
+		return fmt.Errorf("metadata log %s-0: %w", MetadataTopic, err)
 	}
 	for _, t := range s.mu.state.topics {
 		s.mu.parts[t.ID] = newPartitions(t.Partitions)
@@ -123,6 +136,10 @@ func (s *Store) replay() error {
 		chunk, err := s.log.Read(at, 1<<20, commitlog.HighWatermark, true)
 		if err != nil {
 			return err
+		}
+		if chunk.Damage != nil { // a state with a hole in it would make again, with new ids, what it does not know
+			chunk.Release()
+			return chunk.Damage
 		}
 		buf, err = chunk.Bytes(buf)
 		chunk.Release()
@@ -236,6 +253,7 @@ func (s *Store) publish(r record) {
 	s.mu.Lock()
 	id, isTopic := topicOf(r)
 	e.Old = s.mu.state.byID[id]
+	before := s.values()
 	if err := s.mu.state.apply(r); err != nil {
 		panic(err) // it was decided on this very state
 	}
@@ -263,11 +281,7 @@ func (s *Store) publish(r record) {
 	if _, ok := r.(topicConfigRecord); ok {
 		s.reconfigure(e.New)
 	}
-	if _, ok := r.(brokerConfigRecord); ok {
-		for _, t := range s.Topics() {
-			s.reconfigure(t)
-		}
-	}
+	s.published(r, before)
 	if isTopic {
 		for _, fn := range watchers {
 			fn(e)
@@ -303,6 +317,9 @@ func (s *Store) Watch(fn func(Event)) (cancel func()) {
 		delete(s.mu.watchers, id)
 	}
 }
+
+// LogEnd is how far the metadata log goes.
+func (s *Store) LogEnd() int64 { return s.log.HighWatermark() }
 
 // Identity is the directory's.
 func (s *Store) Identity() Identity { return s.identity }

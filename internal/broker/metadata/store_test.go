@@ -94,8 +94,8 @@ func TestRestart(t *testing.T) {
 		return func(m map[string]string) error { m[name] = value; return nil }
 	}
 	steps := []error{
-		s.Delete("b"), s.Grow("a", 4, false), s.SetConfigs("c", false, set("segment.bytes", "2048")),
-		s.SetBrokerConfigs(false, set("log.retention.ms", "7")), s.Grow("c", 9, true), s.SetConfigs("c", true, set("segment.ms", "9")),
+		s.Delete("b"), s.Grow("a", 4, false), s.SetConfigs("c", false, set("segment.bytes", "2097152")),
+		s.SetBrokerConfigs(false, false, set("log.retention.ms", "7")), s.Grow("c", 9, true), s.SetConfigs("c", true, set("segment.ms", "9")),
 	}
 	if err := errors.Join(steps...); err != nil {
 		t.Fatal(err)
@@ -278,7 +278,7 @@ func TestRefusedChanges(t *testing.T) {
 		{second(s.Create("", 1, nil)), kerr.InvalidTopicException},
 		{second(s.Create("..", 1, nil)), kerr.InvalidTopicException},
 		{second(s.Create("a/b", 1, nil)), kerr.InvalidTopicException},
-		{second(s.Create(metadataTopic, 1, nil)), kerr.InvalidTopicException},
+		{second(s.Create(MetadataTopic, 1, nil)), kerr.InvalidTopicException},
 		{second(s.Create(strings.Repeat("x", 250), 1, nil)), kerr.InvalidTopicException},
 		{second(s.Create("with_dot", 1, nil)), kerr.InvalidTopicException},
 		{second(s.Create("with.dot", 1, nil)), kerr.TopicAlreadyExists},
@@ -306,7 +306,7 @@ func TestRefusedChanges(t *testing.T) {
 	if names, _ := s.opt.FS.List("/data"); slices.ContainsFunc(names, func(n string) bool { return strings.HasPrefix(n, "xx") }) {
 		t.Fatalf("%v", names)
 	}
-	if err := CheckTopicConfigs(map[string]string{"retention.mss": "1"}); err == nil || !strings.Contains(err.Error(), "did you mean retention.ms?") {
+	if err := UnknownTopicConfig("retention.mss"); err == nil || !strings.Contains(err.Error(), "did you mean retention.ms?") {
 		t.Fatal(err)
 	}
 }
@@ -360,6 +360,7 @@ func FuzzRecord(f *testing.F) {
 	for _, r := range []record{
 		topicRecord{id, "name", 3, 1234, map[string]string{"a": "b"}}, deletedRecord{id}, partitionsRecord{id, 7},
 		topicConfigRecord{id, map[string]string{}}, brokerConfigRecord{map[string]string{"x": ""}}, producerIDsRecord{1 << 40}, snapshotRecord{},
+		resourceRecord{Resource{32, "g"}, map[string]string{"a": "b"}}, quotaRecord{map[string]string{"user": ""}, map[string]string{"x": "1.5"}},
 	} {
 		f.Add(r.appendTo(nil))
 	}

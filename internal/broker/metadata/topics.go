@@ -82,17 +82,6 @@ func (s *Store) SetConfigs(name string, validate bool, edit func(map[string]stri
 	})
 }
 
-// SetBrokerConfigs replaces the broker's configs that were set at run time.
-func (s *Store) SetBrokerConfigs(validate bool, edit func(map[string]string) error) error {
-	return s.decideOne(validate, func(st *state) (record, error) {
-		configs := maps.Clone(st.brokerConfig)
-		if err := edit(configs); err != nil {
-			return nil, err
-		}
-		return st.configureBroker(configs)
-	})
-}
-
 func (s *Store) decideOne(validate bool, decide func(*state) (record, error)) error {
 	var fault error
 	err := s.change(func(st *state) []record {
@@ -137,28 +126,3 @@ func (s *Store) TopicByID(id UUID) *Topic {
 	defer s.mu.RUnlock()
 	return s.mu.state.byID[id]
 }
-
-// values is called with the lock held; what it returns may be used without, since a config map is never changed in place.
-func (s *Store) values() brokerValues { return brokerValues{s.mu.state.brokerConfig, s.static} }
-
-func (s *Store) brokerValues() brokerValues {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	return s.values()
-}
-
-// TopicConfig is a topic's config with the value in force.
-func (s *Store) TopicConfig(t *Topic, spec *ConfigSpec) ConfigValue {
-	return s.brokerValues().topic(spec, t)
-}
-
-// BrokerConfig is a broker's config with the value in force.
-func (s *Store) BrokerConfig(spec *ConfigSpec) ConfigValue { return s.brokerValues().lookup(spec) }
-
-// Setting is the value in force of a broker's config that is known to exist.
-func (s *Store) Setting(name string) string {
-	return s.BrokerConfig(brokerConfigs.byName[name]).Value
-}
-
-// SettingInt is Setting for a number.
-func (s *Store) SettingInt(name string) int64 { return number(s.Setting(name)) }

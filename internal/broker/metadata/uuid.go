@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/hex"
+	"fmt"
 	"io"
 )
 
@@ -15,6 +16,15 @@ var MetadataTopicID = UUID{15: 1}
 
 // String is how Kafka writes an id: 22 characters of URL-safe base64.
 func (u UUID) String() string { return base64.RawURLEncoding.EncodeToString(u[:]) }
+
+// ParseUUID reads what String wrote.
+func ParseUUID(text string) (u UUID, err error) {
+	b, err := base64.RawURLEncoding.DecodeString(text)
+	if err != nil || len(b) != len(u) {
+		return u, fmt.Errorf("%s is not an id: expected 22 characters of base64", text)
+	}
+	return UUID(b), nil
+}
 
 func (u UUID) hex() string { return hex.EncodeToString(u[:]) }
 

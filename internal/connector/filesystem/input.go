@@ -68,6 +68,14 @@ func (in *input) Close() error {
 
 // cause is the reason without the path, which the message around it names already.
 func cause(err error) error {
+	switch {
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return errors.New("the compressed file is cut off")
+	case errors.Is(err, gzip.ErrHeader):
+		return errors.New("it is no gzip file, though its name ends as one's does")
+	case errors.Is(err, gzip.ErrChecksum):
+		return errors.New("the compressed file is damaged: its checksum is wrong")
+	}
 	var pe *fs.PathError
 	if errors.As(err, &pe) {
 		return pe.Err

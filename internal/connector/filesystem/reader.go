@@ -89,7 +89,7 @@ func (r *reader) Poll(limit int) (*vec.Batch, error) {
 	for len(r.lines) < limit {
 		record, n, err := r.next()
 		if err != nil {
-			return nil, fmt.Errorf("%s, after line %d: %w", r.name, r.at.line, err)
+			return nil, fmt.Errorf("%s, after line %d: %w", r.name, r.at.line, cause(err))
 		}
 		if n == 0 {
 			break

@@ -48,7 +48,7 @@ func (s *sink) Recover(ctx context.Context, identity, token []byte) error {
 	s.mu.Lock()
 	s.mu.id = string(identity)
 	s.mu.Unlock()
-	if err := s.fs.MkdirAll(s.path); err != nil {
+	if err := s.makeFolder(s.path); err != nil {
 		return fmt.Errorf("table %s: cannot make the folder '%s': %w", s.table.Path[2], s.path, cause(err))
 	}
 	if err := s.Commit(ctx, token); err != nil {
@@ -69,6 +69,22 @@ func (s *sink) Recover(ctx context.Context, identity, token []byte) error {
 		}
 	}
 	return nil
+}
+
+// makeFolder makes a folder that is still there after a crash: a name is durable
+// when the folder that it stands in is synced.
+func (s *sink) makeFolder(path string) error {
+	parent := filepath.Dir(path)
+	if _, err := s.fs.Stat(path); err == nil || !vfs.IsNotExist(err) || parent == path {
+		return err
+	}
+	if err := s.makeFolder(parent); err != nil {
+		return err
+	}
+	if err := s.fs.MkdirAll(path); err != nil {
+		return err
+	}
+	return s.fs.SyncDir(parent)
 }
 
 func epochOf(name, id string) (epoch int64, ok bool) {

@@ -40,6 +40,9 @@ type reader struct {
 	kinds      []types.RowKind
 	valueRow   []int32 // row of the value's vectors, -1 for a deletion; nil while there is none
 	valueRows  int32
+	keyRow     []int32 // the same of the key's vectors; nil while all rows have one each
+	keyRows    int32
+	keyless    int64 // records left out because their key has no row
 }
 
 // output says where a column of the reader's batches comes from.
@@ -73,9 +76,11 @@ func newReader(l *layout, columns []int) (*reader, error) {
 }
 
 func (r *reader) openDecoders(columns, keyCols, valueCols []int) (err error) {
-	if len(keyCols) > 0 {
+	// A key that only the record's key has is decoded even if nobody asks for its
+	// columns: whether a record is a row must not hang on that.
+	if len(keyCols) > 0 || len(r.layout.value)+len(r.metadata) < len(r.table.Columns) {
 		cfg := r.config(r.keyFormat, r.layout.key, true)
-		cfg.Project = keyCols
+		cfg.Project = append([]int{}, keyCols...)
 		if r.key, err = r.keyFormat.NewDecoder(cfg); err != nil {
 			return err
 		}
@@ -102,7 +107,7 @@ func has(m map[int]int, k int) bool { _, ok := m[k]; return ok }
 // Poll decodes records up to the last stable offset, or the bound.
 func (r *reader) Poll(limit int) (*vec.Batch, error) {
 	r.begin(min(limit, vec.BatchRows))
-	for len(r.offsets) < limit && !r.done() {
+	for len(r.offsets) < limit && int(r.valueRows) < limit && !r.done() {
 		if r.batch == nil {
 			ok, err := r.nextBatch()
 			if err != nil {
@@ -170,7 +175,9 @@ func IsAborted(aborted []Aborted, b wire.Batch) bool {
 }
 
 // take decodes one record. In an upsert table a null value deletes; elsewhere it
-// is no row, as in Flink.
+// is no row, as in Flink. A record is a row for each row of its key with each of
+// its value: usually one, none if one of them is absent or was left out by
+// ignore-parse-errors.
 func (r *reader) take(rec *wire.Record) error {
 	if rec.Offset < r.next || r.end >= 0 && rec.Offset >= r.end {
 		r.next = max(r.next, rec.Offset)
@@ -180,51 +187,82 @@ func (r *reader) take(rec *wire.Record) error {
 	if rec.Value == nil && !r.upsert {
 		return nil
 	}
-	rows, kind := 1, types.Insert
+	values, kind := 1, types.Insert
 	if r.upsert {
 		kind = types.UpdateAfter
 	}
+	first := r.valueRows
 	if rec.Value == nil {
-		kind = types.Delete
-		r.splitValueRows()
-		r.valueRow = append(r.valueRow, -1)
+		kind, first = types.Delete, -1
+		r.valueRow = split(r.valueRow, r.valueRows)
 	} else {
 		var err error
-		if rows, err = r.value.Decode(rec.Value); err != nil {
+		if values, err = r.value.Decode(rec.Value); err != nil {
 			return r.located(rec.Offset, err)
 		}
-		if r.valueRow != nil {
-			for i := range rows {
-				r.valueRow = append(r.valueRow, r.valueRows+int32(i))
-			}
-		}
-		r.valueRows += int32(rows)
+		r.valueRows += int32(values)
 	}
-	for range rows {
-		if r.key != nil {
-			if _, err := r.key.Decode(rec.Key); err != nil {
-				return r.located(rec.Offset, fmt.Errorf("key: %w", err))
-			}
+	keys, err := r.takeKey(rec, values)
+	if err != nil {
+		return r.located(rec.Offset, fmt.Errorf("key: %w", err))
+	}
+	for k := range keys {
+		for v := range values {
+			r.add(rec, kind, r.keyRows-int32(keys-k), max(first+int32(v), -1))
 		}
-		r.appendMetadata(rec)
-		r.offsets = append(r.offsets, rec.Offset)
-		r.kinds = append(r.kinds, kind)
 	}
 	return nil
 }
 
-var timestampTypes = [...]string{wire.CreateTime: "CreateTime", wire.LogAppendTime: "LogAppendTime"}
-
-// splitValueRows begins to keep track of which row has a value.
-func (r *reader) splitValueRows() {
-	if r.valueRow != nil {
-		return
+// takeKey decodes the key of a record with that many values and says how many
+// rows it has; one, if the key is not looked at.
+func (r *reader) takeKey(rec *wire.Record, values int) (rows int, err error) {
+	if r.key == nil {
+		return 1, nil
 	}
-	r.valueRow = make([]int32, r.valueRows, vec.BatchRows)
-	for i := range r.valueRow {
-		r.valueRow[i] = int32(i)
+	if rows, err = r.key.Decode(rec.Key); err != nil {
+		return 0, err
 	}
+	if rows == 0 {
+		r.keyless++
+	}
+	if rows != 1 || values != 1 {
+		// From here on rows are not one of the key and one of the value each.
+		r.keyRow = split(r.keyRow, r.keyRows)
+		if r.valueRow == nil {
+			r.valueRow = split(nil, int32(len(r.offsets)))
+		}
+	}
+	r.keyRows += int32(rows)
+	return rows, nil
 }
+
+func (r *reader) add(rec *wire.Record, kind types.RowKind, key, value int32) {
+	if r.keyRow != nil {
+		r.keyRow = append(r.keyRow, key)
+	}
+	if r.valueRow != nil {
+		r.valueRow = append(r.valueRow, value)
+	}
+	r.appendMetadata(rec)
+	r.offsets = append(r.offsets, rec.Offset)
+	r.kinds = append(r.kinds, kind)
+}
+
+// split begins to keep track of which row of the vectors a row of the batch is,
+// where this was the same until now.
+func split(rows []int32, n int32) []int32 {
+	if rows != nil {
+		return rows
+	}
+	rows = make([]int32, n, vec.BatchRows)
+	for i := range rows {
+		rows[i] = int32(i)
+	}
+	return rows
+}
+
+var timestampTypes = [...]string{wire.CreateTime: "CreateTime", wire.LogAppendTime: "LogAppendTime"}
 
 func (r *reader) located(offset int64, err error) error {
 	return fmt.Errorf("topic %s, partition %d, offset %d, %w", r.topic, r.number, offset, err)
@@ -252,6 +290,7 @@ func (r *reader) appendMetadata(rec *wire.Record) {
 func (r *reader) begin(rows int) {
 	r.offsets, r.kinds = r.offsets[:0], r.kinds[:0]
 	r.valueRow, r.valueRows = nil, 0
+	r.keyRow, r.keyRows = nil, 0
 	r.value.Reset(rows)
 	if r.key != nil {
 		r.key.Reset(rows)
@@ -260,6 +299,9 @@ func (r *reader) begin(rows int) {
 
 func (r *reader) finish() *vec.Batch {
 	if len(r.offsets) == 0 {
+		if r.valueRows > 0 {
+			return &vec.Batch{} // something was read, though no row came of it
+		}
 		return nil
 	}
 	values, _ := r.value.Finish()
@@ -272,6 +314,9 @@ func (r *reader) finish() *vec.Batch {
 		switch o.from {
 		case 'k':
 			b.Cols[i] = keys[o.index]
+			if r.keyRow != nil {
+				b.Cols[i] = vec.Copy(keys[o.index], r.keyRow)
+			}
 		case 'm':
 			b.Cols[i] = r.meta[o.index].Finish()
 		case 'v':
@@ -302,7 +347,7 @@ func (r *reader) Status() connector.Status {
 		Drained:    r.next >= lso,
 		LastAppend: r.partition.LastAppend(),
 		Behind:     max(0, limit-r.next),
-		Skipped:    r.value.Skipped(),
+		Skipped:    r.value.Skipped() + r.keyless,
 	}
 }
 

@@ -91,8 +91,13 @@ func (d *decoder) Reset(capRows int) {
 	d.b.Truncate(0)
 }
 
-// Decode appends the value of one record.
+// Decode appends the value of one record; a record that is nil, as a key that is
+// not there, is NULL.
 func (d *decoder) Decode(record []byte) (int, error) {
+	if record == nil {
+		d.b.AppendNull()
+		return 1, nil
+	}
 	if d.width > 0 && len(record) != d.width {
 		return 0, format.NewParseError(d.column.Name, record, d.column.Type.Nullable().SQL(),
 			fmt.Sprintf("it has %d bytes, not %d", len(record), d.width))

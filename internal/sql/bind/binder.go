@@ -70,7 +70,7 @@ func unsupported(at parser.Pos, what string, instead ...string) error {
 
 // commonType is the type to which values of several types are cast, if all can be.
 func commonType(ts []types.Type) (types.Type, bool) {
-	t, ok := types.CommonType(ts)
+	t, ok := types.LeastRestrictive(ts)
 	for _, from := range ts {
 		ok = ok && (from.Root == types.Null || from.Same(t) || types.ExplicitCast(from, t))
 	}

@@ -88,6 +88,9 @@ func (x *exprs) predicate(e parser.Expr) (rex.Expr, error) {
 	case *parser.LikeExpr:
 		return x.like(e)
 	case *parser.ArrayExpr:
+		if e.Query == nil && len(e.Elems) == 0 {
+			return nil, errorAt(e.Pos(), "ARRAY[] has no element to tell its type by")
+		}
 		if e.Query == nil {
 			return x.callAll(e.Pos(), "ARRAY", e.Elems...)
 		}
@@ -101,6 +104,8 @@ func (x *exprs) predicate(e parser.Expr) (rex.Expr, error) {
 		return nil, unsupported(e.Pos(), "EXISTS other than as a whole condition of WHERE is")
 	case *parser.Star:
 		return nil, errorAt(e.Pos(), "'*' can stand only in a select list and in COUNT(*)")
+	case *parser.QuantifiedExpr:
+		return nil, unsupported(e.Pos(), "a comparison with "+e.Quantifier+" (…) is")
 	case *parser.DefaultExpr:
 		return nil, unsupported(e.Pos(), "DEFAULT is")
 	}

@@ -129,6 +129,14 @@ func wrapView(t *parser.TableName, v *catalog.View, err error) error {
 	return errorAt(t.Pos(), "view '%s' is no longer valid: %s", v.Path, err)
 }
 
+// checkOptions holds the hint OPTIONS to its form; a list would go unnoticed.
+func checkOptions(h *parser.Hint) error {
+	if len(h.Options) == 0 {
+		return errorAt(h.Pos(), "the hint OPTIONS takes keys with values: OPTIONS('key' = 'value')")
+	}
+	return nil
+}
+
 // scan is a table with its computed columns and watermark.
 func (b *Binder) scan(t *catalog.Table, n *parser.TableName) (plan.Node, error) {
 	var hints []catalog.Option
@@ -137,7 +145,10 @@ func (b *Binder) scan(t *catalog.Table, n *parser.TableName) (plan.Node, error) 
 			b.note("hint %s has no effect", h.Name)
 			continue
 		}
-		var err error
+		err := checkOptions(h)
+		if err != nil {
+			return nil, err
+		}
 		if t, err = b.withOptions(t, h.Options); err != nil {
 			return nil, err
 		}

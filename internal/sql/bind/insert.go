@@ -30,6 +30,9 @@ func (b *Binder) Insert(s *parser.Insert) (*plan.LogicalSink, error) {
 	}
 	for _, h := range s.Hints {
 		if h.Name == "OPTIONS" {
+			if err = checkOptions(h); err != nil {
+				return nil, err
+			}
 			if t, err = b.withOptions(t, h.Options); err != nil {
 				return nil, err
 			}

@@ -1,6 +1,8 @@
 package bind
 
 import (
+	"slices"
+
 	"math"
 
 	"github.com/millrace/millrace/internal/sql/parser"
@@ -159,11 +161,15 @@ func (b *Binder) setOp(s *parser.SetOp, outer *scope) (plan.Node, error) {
 	if l, r, err = alike(s, l, r); err != nil {
 		return nil, err
 	}
-	union := &plan.LogicalUnion{In: []plan.Node{l, r}}
-	if s.All {
-		return union, nil
+	if !s.All {
+		return distinct(&plan.LogicalUnion{In: []plan.Node{l, r}}), nil
 	}
-	return distinct(union), nil
+	// A chain of UNION ALL is one union: as a tree as deep as it is long, it would
+	// be looked through to its end from each of its nodes.
+	if chain, ok := l.(*plan.LogicalUnion); ok {
+		return &plan.LogicalUnion{In: append(slices.Clone(chain.In), r)}, nil
+	}
+	return &plan.LogicalUnion{In: []plan.Node{l, r}}, nil
 }
 
 func alike(s *parser.SetOp, l, r plan.Node) (plan.Node, plan.Node, error) {

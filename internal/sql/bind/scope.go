@@ -171,6 +171,11 @@ func (s *scope) owners(found []int) []string {
 func (s *scope) notFound(ref *parser.ColumnRef) error {
 	name := ref.Parts[0]
 	tables := s.tables()
+	for o := s.outer; o != nil && len(ref.Parts) > 1; o = o.outer {
+		if o.hasTable(name.Name) {
+			return unsupported(name.Pos(), "a sub-query that uses table '"+name.Name+"' of the query around it is")
+		}
+	}
 	if len(ref.Parts) > 1 && len(s.find("", name.Name)) == 0 {
 		return errorAt(name.Pos(), "table or column '%s' not found%s", name.Name, didYouMean(name.Name, append(tables, s.names("")...)))
 	}

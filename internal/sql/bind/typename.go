@@ -48,6 +48,9 @@ func typeOf(n *parser.TypeName) (types.Type, error) {
 	case parser.TypeArray, parser.TypeMultiset, parser.TypeMap, parser.TypeRow:
 		return nestedType(n)
 	}
+	if n.Name == parser.TypeUser {
+		return types.Type{}, errorAt(n.Pos(), "unknown data type '%s'", n.User)
+	}
 	return types.Type{}, unsupported(n.Pos(), "type "+n.Name+" is")
 }
 

@@ -11,8 +11,8 @@ import (
 // it can go, and merges what meets.
 //
 // Effect: rows that nobody wants are dropped before they are shipped, joined or
-// kept. The last stop is above the watermark: a row that is dropped still tells
-// the time.
+// kept. The last stop is above the table's computed columns and its watermark: a
+// row that is dropped still tells the time.
 //
 // Safe: a condition only moves where it sees the same values of the same rows.
 //   - Through a projection it is rewritten with the projection's expressions,
@@ -89,7 +89,13 @@ func split(conds []rex.Expr, is func(int) bool) (yes, no []rex.Expr) {
 
 // pushProject moves conditions through a projection. Over a ROW_NUMBER nothing
 // passes: its numbers count all rows.
+//
+// A table's computed columns are made by the source itself, which all readers of
+// the table share; with or without a watermark, nothing goes below them.
 func pushProject(n *plan.LogicalProject, conds []rex.Expr) plan.Node {
+	if n.Computed {
+		return filter(n, conds)
+	}
 	over := slices.ContainsFunc(n.Exprs, rex.HasOver)
 	down, stay := split(conds, func(c int) bool { return !over && rex.Deterministic(n.Exprs[c]) })
 	for i, c := range down {

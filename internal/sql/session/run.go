@@ -190,6 +190,10 @@ func (s *Session) show(stmt *parser.Show) (*Result, error) {
 	case "FUNCTIONS":
 		return names("function name", filterNames(function.Names(), stmt)), nil
 	case "CATALOG", "DATABASE":
+		// Another session may have dropped it.
+		if err := s.withCatalog(func(*catalog.Catalog) error { return nil }); err != nil {
+			return nil, at(stmt, err)
+		}
 		i := map[string]int{"CATALOG": 0, "DATABASE": 1}[stmt.What]
 		return names("current "+strings.ToLower(stmt.What)+" name", s.database[i:i+1]), nil
 	case "MODULES":

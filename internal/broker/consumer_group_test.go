@@ -1,0 +1,116 @@
+package broker
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/millrace/millrace/internal/vfs"
+)
+
+// TestServerSideGroup is franz-go's conversation in KIP-848: members come and go, topics match a pattern and grow, the broker restarts,
+// and every record is read exactly once by the committed offsets.
+func TestServerSideGroup(t *testing.T) {
+	fs := vfs.NewMem()
+	settings := map[string]string{"offsets.topic.num.partitions": "2", "group.consumer.heartbeat.interval.ms": "50"}
+	tb := start(t, Config{FS: fs, Settings: settings})
+	tb.create(t, "in-1", 4, nil)
+	member := func() *kgo.Client {
+		return tb.client(t, kgo.ConsumerGroup("g"), kgo.ServerSideBalancer(), kgo.ConsumeRegex(), kgo.ConsumeTopics("in-.*"),
+			kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.DisableAutoCommit(), kgo.MetadataMinAge(50*time.Millisecond),
+			kgo.MetadataMaxAge(200*time.Millisecond))
+	}
+	put := func(tb *testBroker, topic string, partitions int32, value string) {
+		t.Helper()
+		out := tb.client(t, kgo.DefaultProduceTopic(topic), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+		for p := range partitions {
+			produce(t, out, &kgo.Record{Partition: p, Value: []byte(value)})
+		}
+		out.Close()
+	}
+	seen := map[string]int{}
+	read := func(n int, clients ...*kgo.Client) {
+		t.Helper()
+		for end := time.Now().Add(20 * time.Second); len(seen) < n; {
+			if time.Now().After(end) {
+				t.Fatalf("read %d of %d: %v", len(seen), n, seen)
+			}
+			for _, cl := range clients {
+				ctx, cancel := context.WithTimeout(testContext(t), 100*time.Millisecond)
+				for _, r := range cl.PollFetches(ctx).Records() {
+					seen[fmt.Sprintf("%s-%d %s", r.Topic, r.Partition, r.Value)]++
+				}
+				cancel()
+				if err := cl.CommitUncommittedOffsets(testContext(t)); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	put(tb, "in-1", 4, "first")
+	one := member()
+	read(4, one)
+	two := member()
+	waitFor(t, "both to have two partitions", func() bool {
+		read(0, one, two)
+		has := assigned(t, tb, "g")
+		return len(has) == 2 && has[0] == 2 && has[1] == 2
+	})
+	tb.create(t, "in-2", 2, nil)
+	put(tb, "in-2", 2, "second")
+	read(6, one, two)
+	if err := tb.Metadata().Grow("in-2", 4, false); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, "eight partitions in the group", func() bool {
+		read(0, one, two)
+		has := assigned(t, tb, "g")
+		return len(has) == 2 && has[0]+has[1] == 8
+	})
+	put(tb, "in-2", 4, "third")
+	read(10, one, two)
+	two.Close()
+	waitFor(t, "one member with all", func() bool {
+		read(0, one)
+		has := assigned(t, tb, "g")
+		return len(has) == 1 && has[0] == 8
+	})
+	one.Close()
+	if err := tb.Close(); err != nil {
+		t.Fatal(err)
+	}
+	tb = start(t, Config{FS: fs, Settings: settings})
+	put(tb, "in-1", 1, "last")
+	read(11, member())
+	for what, n := range seen {
+		if n != 1 {
+			t.Errorf("%s was read %d times", what, n)
+		}
+	}
+}
+
+// assigned are the numbers of partitions that the members of a settled group have; nil for a group that is not.
+func assigned(t *testing.T, tb *testBroker, id string) (out []int) {
+	t.Helper()
+	req := kmsg.NewPtrConsumerGroupDescribeRequest()
+	req.Groups = []string{id}
+	resp, err := req.RequestWith(testContext(t), tb.client(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if resp.Groups[0].State != "Stable" {
+		return nil
+	}
+	for _, m := range resp.Groups[0].Members {
+		n := 0
+		for _, tp := range m.Assignment.TopicPartitions {
+			n += len(tp.Partitions)
+		}
+		out = append(out, n)
+	}
+	return out
+}

@@ -1,0 +1,34 @@
+package broker
+
+import (
+	"strings"
+
+	"github.com/millrace/millrace/internal/broker/group"
+	"github.com/millrace/millrace/internal/broker/metadata"
+)
+
+// groupTopics are the node's topics as groups see them.
+type groupTopics struct{ meta *metadata.Store }
+
+func (t groupTopics) ByName(name string) (group.Topic, bool) { return groupTopic(t.meta.Topic(name)) }
+
+func (t groupTopics) ByID(id group.TopicID) (group.Topic, bool) {
+	return groupTopic(t.meta.TopicByID(id))
+}
+
+func groupTopic(t *metadata.Topic) (group.Topic, bool) {
+	if t == nil {
+		return group.Topic{}, false
+	}
+	return group.Topic{Name: t.Name, ID: t.ID, Partitions: t.Partitions}, true
+}
+
+// Names leaves out what is not Kafka's: a pattern must not make a consumer read a job's journal.
+func (t groupTopics) Names() (out []string) {
+	for _, topic := range t.meta.Topics() {
+		if !strings.HasPrefix(topic.Name, "__millrace") {
+			out = append(out, topic.Name)
+		}
+	}
+	return out
+}

@@ -1,0 +1,119 @@
+package clients
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/millrace/millrace/test/harness"
+)
+
+var (
+	rdkafkaSummary = regexp.MustCompile(`(?m)^\| (\S+)\s+\|\s+(PASSED|FAILED|SKIPPED) \|\s+\S+ \|(.*)$`)
+	escapes        = regexp.MustCompile("\x1b\\[[0-9;]*m")
+)
+
+// TestLibrdkafka runs librdkafka's own integration tests against a node, in their
+// quick form; MILLRACE_LIBRDKAFKA names one of them to run it alone. Those that fail or
+// are not run are listed, with reasons, in testdata/librdkafka.txt, exactly.
+func TestLibrdkafka(t *testing.T) {
+	if testing.Short() {
+		t.Skip("librdkafka's tests take minutes")
+	}
+	dir := filepath.Join(harness.Root(), ".peers", "librdkafka")
+	if _, err := os.Stat(filepath.Join(dir, ".complete")); err != nil {
+		t.Skip("librdkafka's tests are not installed (test/peers/install says why)")
+	}
+	tools := kafkaPath(t)
+	s := harness.Serve(t, t.TempDir(), "--set", "num.partitions=4")
+	work := t.TempDir() // it writes reports where it runs
+	if err := os.WriteFile(filepath.Join(work, "test.conf"), []byte("bootstrap.servers="+s.Kafka+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(filepath.Join(dir, "tests", "test-runner"), "-L", "-K", "-Q", "-p4")
+	cmd.Dir = work
+	cmd.Env = append(os.Environ(), "LD_LIBRARY_PATH="+filepath.Join(dir, "src")+":"+filepath.Join(dir, "src-cpp"),
+		"TEST_KAFKA_VERSION=4.0.0", "KAFKA_PATH="+tools, "BROKERS="+s.Kafka)
+	only := os.Getenv("MILLRACE_LIBRDKAFKA")
+	if only != "" {
+		cmd.Env = append(cmd.Env, "TESTS="+only, "TEST_LEVEL=2")
+	}
+	out, err := cmd.CombinedOutput()
+	text := escapes.ReplaceAllString(string(out), "")
+	if only != "" {
+		t.Logf("%v\n%s", err, text)
+		return
+	}
+	known := knownRdkafka(t)
+	passed, ran := 0, 0
+	for _, m := range rdkafkaSummary.FindAllStringSubmatch(text, -1) {
+		if m[1] == "<MAIN>" {
+			continue
+		}
+		ran++
+		want, listed := known[m[1]]
+		delete(known, m[1])
+		switch {
+		case m[2] == "PASSED" && !listed:
+			passed++
+		case m[2] == "SKIPPED" && strings.Contains(m[3], "Filtered due to"):
+		case !listed:
+			t.Errorf("%s %s:%s", m[1], m[2], m[3])
+		case want != m[2]:
+			t.Errorf("%s %s, testdata/librdkafka.txt says %s", m[1], m[2], want)
+		}
+	}
+	for name := range known {
+		t.Errorf("%s is in testdata/librdkafka.txt and was not run", name)
+	}
+	if t.Failed() || ran == 0 {
+		log := filepath.Join(harness.Root(), ".peers", "librdkafka-run.log")
+		t.Errorf("of %d tests %d passed (%v); all they printed is in %s, %v", ran, passed, err, log, os.WriteFile(log, []byte(text), 0o600))
+	}
+	t.Logf("%d tests passed", passed)
+}
+
+// kafkaPath makes the folder of Kafka's scripts that librdkafka's tests call.
+func kafkaPath(t *testing.T) string {
+	t.Helper()
+	command := java(t)
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "bin"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for script, class := range map[string]string{"kafka-topics.sh": "org.apache.kafka.tools.TopicCommand", "kafka-acls.sh": "org.apache.kafka.tools.AclCommand"} {
+		text := fmt.Sprintf("#!/bin/sh\nexec %s %s \"$@\"\n", shellWords(command), class)
+		if err := os.WriteFile(filepath.Join(dir, "bin", script), []byte(text), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+func shellWords(words []string) string {
+	var quoted []string
+	for _, w := range words {
+		quoted = append(quoted, "'"+strings.ReplaceAll(w, "'", `'\''`)+"'")
+	}
+	return strings.Join(quoted, " ")
+}
+
+// knownRdkafka reads lines of a test's name, how it ends, and why.
+func knownRdkafka(t *testing.T) map[string]string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("testdata", "librdkafka.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := map[string]string{}
+	for _, line := range strings.Split(string(text), "\n") {
+		if f := strings.Fields(line); len(f) > 2 && f[0] != "#" {
+			known[f[0]] = f[1]
+		}
+	}
+	return known
+}
