@@ -74,7 +74,7 @@ func (c *call) findTopic(rt *kmsg.MetadataRequestTopic, create bool) kmsg.Metada
 	var topic *metadata.Topic
 	var err error
 	switch {
-	case rt.Topic == nil:
+	case rt.Topic == nil || rt.TopicID != [16]byte{}: // the Java client sends an empty name beside an id
 		if topic = c.meta.TopicByID(rt.TopicID); topic == nil {
 			err = kerr.UnknownTopicID
 		}
@@ -88,6 +88,9 @@ func (c *call) findTopic(rt *kmsg.MetadataRequestTopic, create bool) kmsg.Metada
 	}
 	st := kmsg.NewMetadataResponseTopic()
 	st.Topic, st.TopicID, st.ErrorCode = rt.Topic, rt.TopicID, codeOf(err)
+	if rt.TopicID != [16]byte{} {
+		st.Topic = nil
+	}
 	if st.Topic == nil && c.version < 12 {
 		st.Topic = new(string) // not nullable yet
 	}
