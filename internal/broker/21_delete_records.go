@@ -38,7 +38,10 @@ func (c *call) deleteRecords(topic string, partition int32, offset int64) (low i
 	if err != nil {
 		return -1, err
 	}
-	if t := c.meta.Topic(topic); t != nil && !c.deletes(t) {
+	switch t := c.meta.Topic(topic); {
+	case t != nil && t.Internal():
+		return -1, kerr.InvalidTopicException
+	case t != nil && !c.deletes(t):
 		return -1, kerr.PolicyViolation
 	}
 	if offset == -1 {

@@ -19,6 +19,7 @@ var logErrors = []struct {
 	{commitlog.ErrInvalidRecord, kerr.InvalidRecord},
 	{commitlog.ErrInvalidTimestamp, kerr.InvalidTimestamp},
 	{commitlog.ErrMessageTooLarge, kerr.MessageTooLarge},
+	{commitlog.ErrListTooLarge, kerr.RecordListTooLarge},
 	{commitlog.ErrOutOfOrderSequence, kerr.OutOfOrderSequenceNumber},
 	{commitlog.ErrInvalidProducerEpoch, kerr.InvalidProducerEpoch},
 	{commitlog.ErrCoordinatorFenced, kerr.TransactionCoordinatorFenced},
@@ -53,6 +54,15 @@ func codeOf(err error) int16 {
 		return 0
 	}
 	return protocolError(err).Code
+}
+
+// storageCode is codeOf for a version that may be older than KAFKA_STORAGE_ERROR (KIP-112): it is told to look for the leader again.
+func storageCode(err error, known bool) int16 {
+	code := codeOf(err)
+	if code == kerr.KafkaStorageError.Code && !known {
+		return kerr.NotLeaderForPartition.Code
+	}
+	return code
 }
 
 // messageOf is the sentence that goes beside the number; nil for no error.

@@ -33,10 +33,11 @@ type groupReply struct {
 func newGroups(b *Broker) *groups {
 	ms := func(name string) time.Duration { return time.Duration(b.meta.SettingInt(name)) * time.Millisecond }
 	gc := &groups{config: group.Config{
-		Topics: groupTopics{b.meta},
+		Topics: newGroupTopics(b.meta),
 		Consumer: group.ConsumerConfig{
 			Session:   ms("group.consumer.session.timeout.ms"),
 			Heartbeat: ms("group.consumer.heartbeat.interval.ms"),
+			Of:        b.groupPace,
 			MaxSize:   int(b.meta.SettingInt("group.consumer.max.size")),
 			Assignors: strings.Split(b.meta.Setting("group.consumer.assignors"), ","),
 			Migration: b.meta.Setting("group.consumer.migration.policy"),
@@ -49,6 +50,12 @@ func newGroups(b *Broker) *groups {
 	gc.setup(b, "group", offsetsTopic, gc.readAll, gc.forgetAll)
 	gc.state.waiting = map[uint64]chan groupReply{}
 	return gc
+}
+
+// groupPace are a group's session timeout and heartbeat interval, as set on it or for all.
+func (b *Broker) groupPace(id string) (session, heartbeat time.Duration) {
+	return time.Duration(b.meta.GroupSettingInt(id, "consumer.session.timeout.ms")) * time.Millisecond,
+		time.Duration(b.meta.GroupSettingInt(id, "consumer.heartbeat.interval.ms")) * time.Millisecond
 }
 
 // close ends timers; what waits is answered by the broker's stopping.

@@ -127,6 +127,9 @@ func replayLog(log *commitlog.Log, report func(error), apply func(wire.Batch, *w
 }
 
 func replayBatch(batch wire.Batch, scratch *wire.Decompressor, apply func(wire.Batch, *wire.Record) error) (bad error) {
+	if batch.IsControl() && batch.RecordCount() == 0 {
+		return nil // what compaction has left of a marker, when all that it decided was gone
+	}
 	if batch.IsControl() {
 		return apply(batch, nil)
 	}

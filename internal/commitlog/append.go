@@ -4,8 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"path/filepath"
 	"syscall"
-	"time"
 
 	"github.com/millrace/millrace/internal/wire"
 )
@@ -25,7 +25,7 @@ const (
 // AppendInfo is where batches have gone.
 type AppendInfo struct {
 	FirstOffset, LastOffset int64
-	// LogAppendTime is the time that the broker stamped, -1 with create times.
+	// LogAppendTime is the time that the broker stamped, -1 with create times; of a duplicate the batch's, as Kafka has it.
 	LogAppendTime int64
 	LogStart      int64
 	// Duplicate says that the batch was in the log before, at these offsets.
@@ -40,11 +40,25 @@ type AppendInfo struct {
 func (l *Log) Append(batches []byte, origin Origin, leaderEpoch int32) (AppendInfo, error) {
 	c := l.config.Load()
 	now := l.now()
-	if err := validate(batches, origin, c, now); err != nil {
+	if err := validate(batches, origin, c); err != nil {
 		return AppendInfo{}, err
+	}
+	if origin == FromClient {
+		if err := l.space.admit(len(batches), now); err != nil {
+			return AppendInfo{}, err
+		}
+	}
+	if c.inspects(batches, origin, now) {
+		var err error
+		if batches, err = c.inspect(batches, origin, now, filepath.Base(l.dir)); err != nil {
+			return AppendInfo{}, err
+		}
 	}
 	l.mu.Lock()
 	info, err := l.appendLocked(batches, origin, leaderEpoch, c, now.UnixMilli())
+	if errors.Is(err, ErrNoSpace) && l.space.full(now, origin == FromClient) {
+		info, err = l.appendLocked(batches, origin, leaderEpoch, c, now.UnixMilli())
+	}
 	l.finishAppend(c, err != nil)
 	return info, err
 }
@@ -77,16 +91,19 @@ func (l *Log) endLocked() position {
 // producer's epoch. The reply to it should wait until it is durable.
 func (l *Log) AppendMarker(pid int64, epoch int16, commit bool, coordinatorEpoch int32) (offset int64, err error) {
 	c := l.config.Load()
-	now := l.now().UnixMilli()
-	b := wire.BuildMarker(pid, epoch, commit, coordinatorEpoch, now)
+	now := l.now()
+	b := wire.BuildMarker(pid, epoch, commit, coordinatorEpoch, now.UnixMilli())
 	l.mu.Lock()
-	info, err := l.appendLocked(b, Internal, max(l.mu.epochs.last(), 0), c, now)
+	info, err := l.appendLocked(b, Internal, max(l.mu.epochs.last(), 0), c, now.UnixMilli())
+	if errors.Is(err, ErrNoSpace) && l.space.full(now, false) {
+		info, err = l.appendLocked(b, Internal, max(l.mu.epochs.last(), 0), c, now.UnixMilli())
+	}
 	l.finishAppend(c, err != nil)
 	return info.FirstOffset, err
 }
 
 // validate checks what needs no knowledge of the log.
-func validate(batches []byte, origin Origin, c *Config, now time.Time) error {
+func validate(batches []byte, origin Origin, c *Config) error {
 	if len(batches) == 0 {
 		return fmt.Errorf("%w: nothing to append", ErrInvalidRecord)
 	}
@@ -101,7 +118,7 @@ func validate(batches []byte, origin Origin, c *Config, now time.Time) error {
 		if err != nil {
 			return fmt.Errorf("%w: %v", ErrCorrupt, err)
 		}
-		if err := validateBatch(b, origin, c, now); err != nil {
+		if err := validateBatch(b, origin, c); err != nil {
 			return err
 		}
 		rest = tail
@@ -109,18 +126,18 @@ func validate(batches []byte, origin Origin, c *Config, now time.Time) error {
 	return nil
 }
 
-func validateBatch(b wire.Batch, origin Origin, c *Config, now time.Time) error {
+func validateBatch(b wire.Batch, origin Origin, c *Config) error {
 	if b.LastOffsetDelta() < 0 || b.LastOffsetDelta() == math.MaxInt32 || b.RecordCount() != b.LastOffsetDelta()+1 {
 		return fmt.Errorf("%w: %d records, but a last offset delta of %d", ErrInvalidRecord, b.RecordCount(), b.LastOffsetDelta())
 	}
+	if origin != Internal && len(b) > c.MaxMessageBytes {
+		return fmt.Errorf("%w: %d bytes of %d", ErrMessageTooLarge, len(b), c.MaxMessageBytes)
+	}
 	if int64(len(b)) > c.SegmentBytes {
-		return fmt.Errorf("%w: %d bytes, a segment has %d", ErrMessageTooLarge, len(b), c.SegmentBytes)
+		return fmt.Errorf("%w: %d bytes, a segment has %d", ErrListTooLarge, len(b), c.SegmentBytes)
 	}
 	if origin == Internal {
 		return nil
-	}
-	if len(b) > c.MaxMessageBytes {
-		return fmt.Errorf("%w: %d bytes of %d", ErrMessageTooLarge, len(b), c.MaxMessageBytes)
 	}
 	if err := b.CheckCRC(); err != nil {
 		return fmt.Errorf("%w: %v", ErrCorrupt, err)
@@ -131,23 +148,15 @@ func validateBatch(b wire.Batch, origin Origin, c *Config, now time.Time) error 
 	if b.IsControl() {
 		return fmt.Errorf("%w: a client may not write control records", ErrInvalidRecord)
 	}
-	if b.Codec() > wire.Zstd || b.ProducerID() >= 0 && (b.ProducerEpoch() < 0 || b.BaseSequence() < 0) {
+	if b.ProducerID() >= 0 && b.ProducerEpoch() < 0 {
+		return fmt.Errorf("%w: producer %d has epoch %d", ErrInvalidProducerEpoch, b.ProducerID(), b.ProducerEpoch())
+	}
+	if b.Codec() > wire.Zstd || b.ProducerID() >= 0 && b.BaseSequence() < 0 {
 		return fmt.Errorf("%w: codec %v, producer %d, epoch %d, sequence %d", ErrInvalidRecord, b.Codec(), b.ProducerID(),
 			b.ProducerEpoch(), b.BaseSequence())
 	}
-	return validateTime(b, c, now.UnixMilli())
-}
-
-func validateTime(b wire.Batch, c *Config, now int64) error {
-	if c.TimestampType == wire.LogAppendTime {
-		return nil
-	}
-	if b.TimestampType() == wire.LogAppendTime {
+	if c.TimestampType == wire.CreateTime && b.TimestampType() == wire.LogAppendTime {
 		return fmt.Errorf("%w: a client may not stamp log append time", ErrInvalidTimestamp)
-	}
-	first, last := b.FirstTimestamp(), b.MaxTimestamp()
-	if first >= 0 && now-first > c.TimestampBeforeMax.Milliseconds() || last >= 0 && last-now > c.TimestampAfterMax.Milliseconds() {
-		return fmt.Errorf("%w: %d to %d, the broker has %d", ErrInvalidTimestamp, first, last, now)
 	}
 	return nil
 }
@@ -162,6 +171,7 @@ func (l *Log) appendLocked(batches []byte, origin Origin, leaderEpoch int32, c *
 		return info, err
 	} else if dup != nil {
 		info.FirstOffset, info.LastOffset, info.Duplicate = dup.lastOffset-int64(dup.delta), dup.lastOffset, true
+		info.LogAppendTime = dup.time
 		return info, nil
 	}
 	first := l.end.Load()
@@ -241,11 +251,13 @@ func (l *Log) openFailed(err error) error {
 
 // writeFailed tells a full disk, after which the log is as it was, from one that is not to be trusted.
 func (l *Log) writeFailed(err error) error {
-	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+	if isFull(err) {
 		return fmt.Errorf("%w: %w", ErrNoSpace, err)
 	}
 	return l.offline(err)
 }
+
+func isFull(err error) bool { return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) }
 
 // record enters batches that were written into the indexes and the state, and moves the end of the log behind them.
 func (l *Log) record(batches []byte, c *Config, now int64) {
@@ -275,6 +287,10 @@ func (l *Log) apply(s *segment, b wire.Batch, now, from int64) {
 	}
 	if !b.IsControl() {
 		l.mu.producers.add(b, now)
+		return
+	}
+	if b.RecordCount() == 0 {
+		l.mu.producers.addEmptyMarker(b, now)
 		return
 	}
 	m, err := wire.ParseMarker(b)

@@ -28,6 +28,7 @@ import (
 //	kill                            the process is gone, the disk has everything that was written
 //	flip file=NAME pos=N | cut file=NAME size=N | remove file=NAME
 //	fault                           the input is the script
+//	and those of clean_text_test.go
 func TestLog(t *testing.T) {
 	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
 		h := &history{T: t, mem: vfs.NewMem(), clock: &clock{ms: 1000000}}
@@ -51,6 +52,8 @@ type history struct {
 	clock    *clock
 	log      *Log
 	findings []Finding
+	dirty    int64 // where the next cleaning begins
+	held     Chunk
 }
 
 func (h *history) num(key string, otherwise int64) int64 {
@@ -119,6 +122,7 @@ func (h *history) run() string {
 			return outcome(h.mem.Remove(filepath.Join("p", h.text("file", ""))))
 		},
 	}
+	h.cleanCommands(commands)
 	fn := commands[h.d.Cmd]
 	if fn == nil {
 		h.Fatalf("%s: unknown command %q", h.d.Pos, h.d.Cmd)
@@ -142,6 +146,7 @@ func (h *history) open() string {
 	if h.d.HasArg("log-append-time") {
 		o.Config.TimestampType = wire.LogAppendTime
 	}
+	h.cleanConfig(&o.Config)
 	l, err := Open(o)
 	if err != nil {
 		return outcome(err)

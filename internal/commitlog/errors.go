@@ -12,12 +12,13 @@ var (
 	ErrInvalidRecord        = errors.New("record batch breaks a rule")                         // INVALID_RECORD
 	ErrInvalidTimestamp     = errors.New("record time is out of the allowed range")            // INVALID_TIMESTAMP
 	ErrMessageTooLarge      = errors.New("record batch is larger than max.message.bytes")      // MESSAGE_TOO_LARGE
+	ErrListTooLarge         = errors.New("record batches are larger than a segment")           // RECORD_LIST_TOO_LARGE
 	ErrOutOfOrderSequence   = errors.New("sequence number is out of order")                    // OUT_OF_ORDER_SEQUENCE_NUMBER
 	ErrInvalidProducerEpoch = errors.New("producer epoch is older than the newest")            // INVALID_PRODUCER_EPOCH
 	ErrCoordinatorFenced    = errors.New("transaction marker comes from a former coordinator") // TRANSACTION_COORDINATOR_FENCED
 	ErrInvalidTxnState      = errors.New("record outside a transaction of a producer in one")  // INVALID_TXN_STATE
 	ErrOffsetOutOfRange     = errors.New("offset is outside the log")                          // OFFSET_OUT_OF_RANGE
-	ErrNoSpace              = errors.New("no space left on the device")                        // KAFKA_STORAGE_ERROR
+	ErrNoSpace              = errors.New("the disk is full")                                   // KAFKA_STORAGE_ERROR
 	ErrOffline              = errors.New("log is offline after an error of its disk")          // KAFKA_STORAGE_ERROR
 	ErrClosed               = errors.New("log is closed")                                      // NOT_LEADER_OR_FOLLOWER
 )

@@ -31,6 +31,7 @@ type Options struct {
 	// no limit on space.
 	Syncer  *Syncer
 	Handles *Handles
+	Space   *Space
 	// OtherTopic says whether an id that the directory claims is another topic's; one that nobody has ever had is damage. Nil: any
 	// other id is another topic's.
 	OtherTopic func(id [16]byte) bool
@@ -54,6 +55,7 @@ type Log struct {
 	now    func() time.Time
 	config atomic.Pointer[Config]
 	syncer *Syncer
+	space  *Space
 	own    bool // the syncer is this log's
 	ck     *checkpointFile
 
@@ -92,6 +94,10 @@ type Log struct {
 	}
 
 	round rounds
+
+	// cleaning is held by Clean, one at a time, before round; stopping tells it that the log is being closed, which waits for it.
+	cleaning sync.Mutex
+	stopping atomic.Bool
 }
 
 // Err is why the log takes no more appends: ErrOffline or ErrClosed with the cause, or nil.
@@ -327,6 +333,9 @@ func (l *Log) Close() error {
 
 // shut ends the log; with keep it is made durable first.
 func (l *Log) shut(keep bool) error {
+	l.stopping.Store(true)
+	l.cleaning.Lock()
+	defer l.cleaning.Unlock()
 	l.round.Lock()
 	defer l.round.Unlock()
 	l.mu.Lock()
@@ -347,6 +356,7 @@ func (l *Log) shut(keep bool) error {
 	l.mu.Unlock()
 	l.notify()
 	for _, s := range *l.segments.Load() {
+		s.unsynced.Store(true) // the file stays open for who still reads it
 		s.release()
 	}
 	l.ck.release()

@@ -119,7 +119,7 @@ func (l *Log) scan(s *segment, from, hw int64, fn func(wire.Batch) (more bool, e
 			from = damaged.Next
 			continue
 		}
-		if err != nil {
+		if err != nil || pos >= end {
 			return err
 		}
 		for pos < end {

@@ -162,9 +162,11 @@ func (ps *producers) add(b wire.Batch, now int64) {
 	p := ps.get(pid)
 	p.raise(b.ProducerEpoch())
 	p.seen = now
-	if b.BaseSequence() >= 0 {
-		p.push(batchMeta{lastSeq: b.LastSequence(), delta: b.LastOffsetDelta(), lastOffset: b.LastOffset(), time: b.MaxTimestamp()})
+	m := batchMeta{lastSeq: b.LastSequence(), delta: b.LastOffsetDelta(), lastOffset: b.LastOffset(), time: b.MaxTimestamp()}
+	if b.BaseSequence() < 0 {
+		m.lastSeq = -1 // a coordinator's batch: compaction wants to know the producer's last one all the same
 	}
+	p.push(m)
 	if b.IsTransactional() && p.txnFirst < 0 {
 		p.txnFirst = b.BaseOffset()
 		ps.open = append(ps.open, txn{pid: pid, first: p.txnFirst, marker: -1})
@@ -207,6 +209,14 @@ func (ps *producers) addMarker(b wire.Batch, m wire.Marker, now int64) (e aborte
 		e.stable = ps.open[0].first
 	}
 	return e, true
+}
+
+// addEmptyMarker records what compaction has left of a marker whose transaction is gone: the epoch.
+func (ps *producers) addEmptyMarker(b wire.Batch, now int64) {
+	if p := ps.get(b.ProducerID()); b.ProducerEpoch() > p.epoch {
+		p.raise(b.ProducerEpoch())
+		p.seen = now
+	}
 }
 
 // stable is the last stable offset under a high watermark: nothing below it belongs to a transaction that is undecided, or whose

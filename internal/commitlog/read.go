@@ -32,7 +32,9 @@ type FileRange struct {
 type Chunk struct {
 	// FirstBatchOffset is the base offset of the first batch, -1 if the chunk is empty.
 	FirstBatchOffset int64
-	Range            FileRange
+	// Below bounds the offsets of the records: all are less. It is what the index knows without reading, and may be more than need be.
+	Below int64
+	Range FileRange
 	// Damage, if not nil, says that the chunk stands for records that cannot be read: one batch without records (gap.go).
 	Damage  *DamageError
 	segment *segment
@@ -64,7 +66,8 @@ func (c *Chunk) Release() {
 
 // Read returns batches from the one that contains offset on: at most maxBytes of them and at most up to the limit, all from one
 // segment. With minOneBatch the first batch comes even if it is larger. Between the limit and the log's end the chunk is empty.
-// Damaged records are replaced by a batch without records.
+// Damaged records are replaced by a batch without records. Where compaction has taken the batch that contained offset, the next one
+// comes first.
 func (l *Log) Read(offset int64, maxBytes int, limit Limit, minOneBatch bool) (Chunk, error) {
 	empty := Chunk{FirstBatchOffset: -1}
 	for {
@@ -78,14 +81,16 @@ func (l *Log) Read(offset int64, maxBytes int, limit Limit, minOneBatch bool) (C
 		if s == nil {
 			return l.gapInstead(l.closed(), offset, limit, maxBytes, minOneBatch)
 		}
-		c, err := l.readSegment(s, offset, maxBytes, limit, minOneBatch)
+		c, next, err := l.readSegment(s, offset, maxBytes, limit, minOneBatch)
 		if err != nil || c.segment == nil {
 			s.release()
 		}
 		if err != nil {
 			return l.gapInstead(err, offset, limit, maxBytes, minOneBatch)
 		}
-		return c, nil
+		if offset = next; next < 0 {
+			return c, nil
+		}
 	}
 }
 
@@ -113,39 +118,47 @@ func (l *Log) find(offset int64) (s *segment, ok bool) {
 	return nil, ended
 }
 
-func (l *Log) readSegment(s *segment, offset int64, maxBytes int, limit Limit, minOneBatch bool) (Chunk, error) {
+// readSegment is Read in one segment. If compaction has left nothing in it from the offset on, next is where the following one
+// begins; otherwise it is -1.
+func (l *Log) readSegment(s *segment, offset int64, maxBytes int, limit Limit, minOneBatch bool) (c Chunk, next int64, err error) {
 	empty := Chunk{FirstBatchOffset: -1}
 	interval := l.config.Load().IndexIntervalBytes
 	if err := s.load(interval); err != nil {
-		return empty, err
+		return empty, -1, err
 	}
 	below, end, err := l.limits(s, limit, interval)
 	if err != nil || offset >= below {
-		return empty, err
+		return empty, -1, err
 	}
 	var pos, base, cut int64
 	for settled := false; !settled; {
 		surveyed := s.surveyed()
 		if pos, base, err = s.locate(offset, end, interval); err != nil {
-			return empty, err
+			return empty, -1, err
+		}
+		if base < 0 {
+			if next = s.next.Load(); next >= below {
+				next = -1
+			}
+			return empty, next, nil
 		}
 		if cut, err = s.fit(pos, end, maxBytes, minOneBatch); err != nil || cut <= pos {
-			return empty, err
+			return empty, -1, err
 		}
 		if err := s.verify(pos, cut, interval); err != nil {
-			return empty, err
+			return empty, -1, err
 		}
 		settled = surveyed == s.surveyed() // otherwise the index, which fit trusted, was wrong
 	}
 	if cut = s.damagedAfter(pos, cut); cut <= pos {
 		d, _ := s.damagedAt(pos)
-		return empty, &DamageError{s.logPath(), d.first, d.next}
+		return empty, -1, &DamageError{s.logPath(), d.first, d.next}
 	}
 	f, err := s.open()
 	if err != nil {
-		return empty, err
+		return empty, -1, err
 	}
-	return Chunk{FirstBatchOffset: base, Range: FileRange{f, pos, int(cut - pos)}, segment: s}, nil
+	return Chunk{FirstBatchOffset: base, Below: min(s.above(cut), below), Range: FileRange{f, pos, int(cut - pos)}, segment: s}, -1, nil
 }
 
 // limits is the offset below which a reader may see, and the position in the segment where its sight ends.
@@ -184,7 +197,8 @@ func (p position) within(s *segment) int64 {
 	return 0
 }
 
-// locate finds the batch that contains an offset, in the bytes before end.
+// locate finds the batch that contains an offset, in the bytes before end. In a compacted segment it is the first batch that is not
+// before the offset; base is -1, and pos the end, if there is none.
 func (s *segment) locate(offset, end int64, interval int) (pos, base int64, err error) {
 	f, err := s.open()
 	if err != nil {
@@ -220,6 +234,9 @@ func (s *segment) locate(offset, end int64, interval int) (pos, base int64, err 
 		}
 		pos += int64(b.Size())
 		expect = b.NextOffset()
+	}
+	if s.sparse {
+		return end, -1, nil
 	}
 	next := s.next.Load()
 	if next == math.MaxInt64 {
@@ -267,6 +284,16 @@ func (s *segment) fit(pos, end int64, maxBytes int, minOneBatch bool) (int64, er
 		}
 		cut = next
 	}
+}
+
+// above is an offset that is above those of all batches before a position.
+func (s *segment) above(pos int64) int64 {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if i := s.mu.index.interval(pos - 1); i < len(s.mu.index) {
+		return s.base + int64(s.mu.index[i].rel) + 1
+	}
+	return s.next.Load()
 }
 
 func (s *segment) surveyed() bool {

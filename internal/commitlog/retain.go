@@ -2,6 +2,7 @@ package commitlog
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"time"
 )
@@ -54,6 +55,7 @@ func (l *Log) dropSegments() error {
 		if err := s.remove(); err != nil && first == nil {
 			first = err
 		}
+		s.unsynced.Store(true) // who still reads it could not open it again
 		s.release()
 	}
 	return first
@@ -97,6 +99,26 @@ func (l *Log) Retain(now time.Time) (deleted int, err error) {
 	return deleted, err
 }
 
+// RetainNext is the earliest time at which Retain may find something to delete in a log to which nothing is appended: when its oldest
+// segment's newest record is too old; far away if records are kept for ever.
+func (l *Log) RetainNext() time.Time {
+	c, never := l.config.Load(), time.Unix(1<<40, 0)
+	s := (*l.segments.Load())[0]
+	if c.RetentionAge < 0 || s.size.Load() == 0 && s.next.Load() == math.MaxInt64 {
+		return never
+	}
+	s.mu.RLock()
+	loaded := s.mu.loaded
+	s.mu.RUnlock()
+	if !loaded { // its indexes have been forgotten: they are read the next time
+		return time.Time{}
+	}
+	if ts, _ := s.newest(); ts >= 0 {
+		return time.UnixMilli(ts).Add(c.RetentionAge)
+	}
+	return time.Time{}
+}
+
 // unsynced says whether a closed segment waits for a round.
 func (l *Log) unsynced(s *segment) bool {
 	l.mu.Lock()
@@ -124,7 +146,7 @@ func (l *Log) expired(s *segment, c *Config, now time.Time) (bool, error) {
 	return now.Sub(info.ModTime) > c.RetentionAge, nil
 }
 
-// rollExpired closes the active segment if all in it has expired, so that it can be deleted once that is durable.
+// rollExpired closes the active segment if nothing in it is to be kept, so that it can be deleted once that is durable.
 func (l *Log) rollExpired(c *Config, now time.Time) error {
 	l.mu.Lock()
 	s := l.mu.active
@@ -134,7 +156,7 @@ func (l *Log) rollExpired(c *Config, now time.Time) error {
 		return err
 	}
 	old, err := l.expired(s, c, now)
-	if err == nil && old {
+	if err == nil && (old || c.RetentionBytes == 0) {
 		if err = l.rollLocked(); err != nil {
 			err = l.writeFailed(err)
 		}

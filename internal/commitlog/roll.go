@@ -1,6 +1,9 @@
 package commitlog
 
-import "math"
+import (
+	"math"
+	"math/rand/v2"
+)
 
 // makeRoom closes the active segment if the batches do not fit into it, or if it is too old or its index too large for more.
 func (l *Log) makeRoom(size, next, newest int64, c *Config, now int64) error {
@@ -9,7 +12,11 @@ func (l *Log) makeRoom(size, next, newest int64, c *Config, now int64) error {
 	if have == 0 {
 		return nil
 	}
-	old := s.firstTS >= 0 && newest >= 0 && newest-s.firstTS > c.SegmentAge.Milliseconds()
+	age := now - s.created // by the broker's clock where records have no time
+	if s.firstTS >= 0 && newest >= 0 {
+		age = newest - s.firstTS
+	}
+	old := age > c.segmentAge(s.jitter).Milliseconds()
 	if have+size > c.SegmentBytes || old || next-s.base > math.MaxInt32 || s.indexFull(c.IndexMaxBytes) {
 		return l.rollLocked()
 	}
@@ -25,6 +32,7 @@ func (l *Log) rollLocked() error {
 	if err != nil {
 		return err
 	}
+	s.created, s.jitter = l.now().UnixMilli(), rand.Uint32()
 	last := l.mu.active
 	last.seal(base)
 	l.mu.sealed = append(l.mu.sealed, last)

@@ -149,7 +149,7 @@ func (s *segment) surveyLocked(interval int, times bool) error {
 	if len(s.mu.damage) == 0 && !times {
 		s.report(Finding{Path: s.path(s.base, indexSuffix), First: -1, Next: -1, What: "index does not match the log: made anew"})
 	}
-	if expect < s.trustedEnd {
+	if expect < s.trustedEnd && !s.sparse {
 		s.report(Finding{Path: s.logPath(), Pos: s.trusted, First: expect, Next: s.trustedEnd, What: "records are missing at the end"})
 	}
 	if times {
@@ -181,8 +181,9 @@ func (s *segment) resync(w *window, pos, expect int64) damage {
 	d := damage{pos: pos, end: s.trusted, first: expect, next: s.trustedEnd}
 	if h, err := w.header(pos); err == nil {
 		end := pos + int64(h.Size())
+		d.whole = end == s.trusted
 		if b, err := w.sound(end, expect+1, s.trustedEnd); err == nil {
-			d.end, d.next = end, b.BaseOffset()
+			d.end, d.next, d.whole = end, b.BaseOffset(), true
 			return d
 		}
 	}

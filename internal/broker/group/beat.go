@@ -72,8 +72,9 @@ func (g *Group) Beat(now time.Time, b Beat) (Beaten, error) {
 	g.retarget(now)
 	before := m.assigned
 	g.reconcile(now, m, ownedSet(b.Owned), b.Owned != nil)
-	m.until, m.joinBy, m.syncBy = now.Add(g.config.Consumer.Session), time.Time{}, time.Time{}
-	out := Beaten{Epoch: m.epoch, Interval: g.config.Consumer.Heartbeat}
+	session, heartbeat := g.config.Consumer.pace(g.ID)
+	m.until, m.joinBy, m.syncBy = now.Add(session), time.Time{}, time.Time{}
+	out := Beaten{Epoch: m.epoch, Interval: heartbeat}
 	full := b.Rebalance >= 0 && (b.Topics != nil || b.Pattern != nil) && b.Owned != nil
 	if b.Epoch == 0 || full || !samePartitions(before, m.assigned) {
 		out.Assignment = m.assigned

@@ -38,16 +38,26 @@ type Config struct {
 	MaxSize int
 	// Consumer rules groups of the consumer protocol (KIP-848).
 	Consumer ConsumerConfig
-	// Topics are the node's. They may change between commands; TopicsChanged tells the group.
+	// Topics are the node's. They may change between commands.
 	Topics Topics
 }
 
 // ConsumerConfig are the settings of groups of the consumer protocol.
 type ConsumerConfig struct {
 	Session, Heartbeat time.Duration
-	MaxSize            int      // 0 for no bound
-	Assignors          []string // the first is the default
-	Migration          string   // disabled, upgrade, downgrade or bidirectional
+	// Of gives the two for a group that has configs of its own; nil for none that has.
+	Of        func(group string) (session, heartbeat time.Duration)
+	MaxSize   int      // 0 for no bound
+	Assignors []string // the first is the default
+	Migration string   // disabled, upgrade, downgrade or bidirectional
+}
+
+// pace is how long a member of a group may be silent, and how often it is to be heard.
+func (c *ConsumerConfig) pace(group string) (session, heartbeat time.Duration) {
+	if c.Of != nil {
+		return c.Of(group)
+	}
+	return c.Session, c.Heartbeat
 }
 
 // Ready is what a command led to. Replies may be sent only AFTER Records are durable; if they cannot be written the group is ahead of

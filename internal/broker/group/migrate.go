@@ -199,8 +199,9 @@ func (g *Group) loaded(now time.Time) {
 	if g.modern == nil {
 		return
 	}
+	session, _ := g.config.Consumer.pace(g.ID)
 	for _, m := range g.modern.members {
-		if m.until = now.Add(g.config.Consumer.Session); m.Classic != nil {
+		if m.until = now.Add(session); m.Classic != nil {
 			m.until = now.Add(m.Classic.Session)
 		}
 		if m.state == memberUnrevoked {

@@ -1,5 +1,10 @@
 package metadata
 
+import "github.com/twmb/franz-go/pkg/kmsg"
+
+// minFree is the setting below which producers are refused.
+const minFree = "millrace.log.dirs.min.free.bytes"
+
 // brokerConfigs are the broker configs that act, those that hold the defaults of topics' among them.
 var brokerConfigs = newConfigTable(append(topicDefaults(), []ConfigSpec{
 	{Name: "auto.create.topics.enable", Default: "true"},
@@ -18,12 +23,22 @@ var brokerConfigs = newConfigTable(append(topicDefaults(), []ConfigSpec{
 	{Name: "group.max.session.timeout.ms", Default: "1800000"},
 	{Name: "group.max.size", Default: "2147483647"},
 	{Name: "group.min.session.timeout.ms", Default: "6000"},
+	{Name: "log.cleaner.backoff.ms", Default: "15000"},
+	{Name: "log.cleaner.dedupe.buffer.size", Default: "134217728",
+		Note: "It is taken only while a log is cleaned, and no more than the log needs."},
+	{Name: "log.cleaner.enable", Default: "true"},
+	{Name: "log.cleaner.io.buffer.load.factor", Default: "0.9"},
+	{Name: "log.cleaner.io.max.bytes.per.second", Default: "1.7976931348623157E308"},
+	{Name: "log.cleaner.threads", Default: "1"},
 	{Name: "log.flush.scheduler.interval.ms", Default: forever},
 	{Name: "log.retention.check.interval.ms", Default: "300000"},
 	{Name: "log.retention.hours", Default: "168"},
 	{Name: "log.retention.minutes", Null: true},
 	{Name: "log.roll.hours", Default: "168"},
 	{Name: "max.connection.creation.rate", Default: "2147483647"},
+	{Name: "max.incremental.fetch.session.cache.slots", Default: "1000"},
+	{Name: minFree, Type: kmsg.ConfigTypeLong, Default: "33554432", Dynamic: true, Importance: "medium", Acts: true,
+		Doc: "The free space below which producers are refused with KAFKA_STORAGE_ERROR, which they retry, until there is more. With 0 nobody is refused before the disk is full."},
 	{Name: "num.partitions", Default: "1"},
 	{Name: "offset.metadata.max.bytes", Default: "4096"},
 	{Name: "offsets.retention.check.interval.ms", Default: "600000"},

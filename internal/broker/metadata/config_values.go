@@ -168,14 +168,20 @@ func (b brokerValues) logConfig(t *Topic) commitlog.Config {
 	if small := value(internalSegmentBytes); small != "" {
 		c.SegmentBytes = max(number(small), wire.HeaderSize)
 	}
-	c.SegmentAge = max(ms("segment.ms"), time.Millisecond)
+	c.SegmentAge, c.SegmentJitter = max(ms("segment.ms"), time.Millisecond), max(ms("segment.jitter.ms"), 0)
 	c.IndexIntervalBytes = int(number(value("index.interval.bytes")))
 	c.IndexMaxBytes = max(int(number(value("segment.index.bytes"))), 64)
 	c.MaxMessageBytes = int(number(value("max.message.bytes")))
 	c.RetentionBytes, c.RetentionAge = -1, -1
-	if slices.Contains(SplitList(value("cleanup.policy")), "delete") {
+	policy := SplitList(value("cleanup.policy"))
+	if slices.Contains(policy, "delete") {
 		c.RetentionBytes, c.RetentionAge = max(number(value("retention.bytes")), -1), ms("retention.ms")
 	}
+	c.Compact = slices.Contains(policy, "compact")
+	c.MinDirtyRatio = fraction(value("min.cleanable.dirty.ratio"))
+	c.MinCompactionLag, c.MaxCompactionLag = ms("min.compaction.lag.ms"), ms("max.compaction.lag.ms")
+	c.DeleteRetention = ms("delete.retention.ms")
+	c.Compression, c.CompressionLevel = compression(value)
 	if value("message.timestamp.type") == "LogAppendTime" {
 		c.TimestampType = wire.LogAppendTime
 	}
@@ -188,6 +194,26 @@ func (b brokerValues) logConfig(t *Topic) commitlog.Config {
 	expiry, _ := b.effective("producer.id.expiration.ms")
 	c.ProducerExpiry = milliseconds(number(expiry))
 	return c
+}
+
+// compression is what batches are compressed with, and the level.
+func compression(value func(string) string) (wire.Codec, int) {
+	name := value("compression.type")
+	codec, ok := wire.ParseCodec(name)
+	if !ok {
+		return commitlog.ProducerCompression, 0
+	}
+	switch codec {
+	case wire.Gzip, wire.LZ4, wire.Zstd:
+		return codec, int(number(value("compression." + name + ".level")))
+	}
+	return codec, 0
+}
+
+// fraction reads a value that has passed Check.
+func fraction(value string) float64 {
+	f, _ := strconv.ParseFloat(value, 64)
+	return f
 }
 
 // milliseconds is a duration, the longest there is for more than that, and -1 for less than nothing.
