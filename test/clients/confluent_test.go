@@ -25,5 +25,5 @@ func TestConfluentPython(t *testing.T) {
 	dir, python := peer(t, "confluent-kafka", "python3")
 	t.Setenv("PYTHONPATH", dir)
 	s := harness.Serve(t, t.TempDir(), "--set", "group.consumer.heartbeat.interval.ms=500", "--set", "group.initial.rebalance.delay.ms=0")
-	told(t, run(t, "", python, filepath.Join("testdata", "confluent.py"), s.Kafka))
+	told(t, run(t, "", python, filepath.Join("testdata", "confluent.py"), s.Kafka), "scram", "acls")
 }

@@ -34,7 +34,7 @@ func TestLibrdkafka(t *testing.T) {
 	tools := kafkaPath(t)
 	s := harness.Serve(t, t.TempDir(), "--set", "num.partitions=4")
 	work := rdkafkaWork(t, dir, s.Kafka)
-	cmd := exec.Command(filepath.Join(dir, "tests", "test-runner"), "-L", "-K", "-Q", "-p2")
+	cmd := exec.Command(filepath.Join(dir, "tests", "test-runner"), "-L", "-K", "-Q", "-p3")
 	cmd.Dir = work
 	cmd.Env = append(os.Environ(), "LD_LIBRARY_PATH="+filepath.Join(dir, "src")+":"+filepath.Join(dir, "src-cpp"),
 		"TEST_KAFKA_VERSION=4.0.0", "CI=true", // CI: its time limits are for a machine that others use as well

@@ -60,10 +60,12 @@ func shows(t *testing.T, name, version string) func(format string, args ...any) 
 	}
 }
 
-// told finds in a program's output the lines that say what was shown: "client NAME VERSION" opens, "shown WHAT" follows.
-func told(t *testing.T, output string) {
+// told finds in a program's output the lines that say what was shown: "client NAME VERSION" opens, "shown WHAT" follows; "missing WHAT"
+// is what the node says that it does not have. What is missing is known, exactly: what is closed must leave the list.
+func told(t *testing.T, output string, known ...string) {
 	t.Helper()
 	var show func(string, ...any)
+	var missing []string
 	n := 0
 	for _, line := range strings.Split(output, "\n") {
 		word, rest, _ := strings.Cut(line, " ")
@@ -74,8 +76,11 @@ func told(t *testing.T, output string) {
 		case word == "shown" && show != nil:
 			show("%s", rest)
 			n++
+		case word == "missing":
+			missing = append(missing, rest)
 		}
 	}
+	equal(t, "missing", missing, known)
 	if n == 0 {
 		t.Errorf("nothing was shown:\n%s", output)
 	}
