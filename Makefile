@@ -1,9 +1,9 @@
 # Bare `make` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help build test peers short race fuzz kill bench
+.PHONY: help build test peers short race fuzz kill oracle-kafka bench
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## the binary, ./millrace
 	go build -o millrace ./cmd/millrace
@@ -30,6 +30,9 @@ fuzz: ## every fuzzer for a minute each
 
 kill: ## the kill test for ten minutes (CI runs a short form)
 	MILLRACE_KILL_MINUTES=10 go test -count 1 -timeout 30m -run Kill ./test/...
+
+oracle-kafka: peers ## record Apache Kafka's answers to the conversations of test/differential
+	go test -count 1 -run TestRecord ./test/differential -args -oracle
 
 bench: ## the benchmarks and the figures of README.md
 	go test -run '^$$' -bench . -benchmem ./internal/... ./bench/...

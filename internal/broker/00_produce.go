@@ -21,11 +21,12 @@ import (
 //	v8   an error's message, and the records it is about (KIP-467)
 //	v9   flexible
 //	v10  who leads now, when it is not us (KIP-951): never the case here
+//	v11  TRANSACTION_ABORTABLE (KIP-890)
 //	v12  a partition joins its producer's transaction by being produced to (KIP-890, transaction.version 2)
 //	v13  topic ids instead of names (KIP-516)
 //
 // Acks of 1 and -1 mean the same here: there is one replica, and what is acknowledged is on disk. The errors that leave here are
-// those after which the Java client neither duplicates nor reorders (KAFKA-14034): see protocolError.
+// those after which the Java client neither duplicates nor reorders (KAFKA-14034): see produce_errors.go.
 func init() { registerRaw(0, 3, 13, handleProduce) }
 
 type produceRequest struct {
@@ -50,6 +51,7 @@ type produceTopic struct {
 type producePartition struct {
 	index   int32
 	records []byte // aliases the request: nil once appended
+	tried   bool   // the log was asked
 	log     *commitlog.Log
 	info    commitlog.AppendInfo
 	err     error
@@ -81,9 +83,11 @@ func handleProduce(c *call, body []byte) (reply, error) {
 	}
 	p.denied = p.transactional && !c.allowed(auth.Write, auth.TransactionalID, p.txnID)
 	p.partitions(func(t *produceTopic, part *producePartition) { part.err = c.admitProduce(p, t, part) })
+	p.refuseMixed()
 	leave := c.enterTransaction(p)
 	p.partitions(func(t *produceTopic, part *producePartition) {
 		if part.err == nil {
+			part.tried = true
 			part.info, part.err = part.log.Append(part.records, commitlog.FromClient, leaderEpoch)
 			c.noteOffline(t.topic, part.index, part.log, part.err)
 		}
@@ -93,8 +97,10 @@ func handleProduce(c *call, body []byte) (reply, error) {
 	if p.acks == 0 {
 		return reply{silent: true}, p.failure()
 	}
-	return reply{wait: func() reply {
-		c.awaitDurable(p)
+	return reply{ready: p.durable, wait: func() reply {
+		if !p.durable() {
+			c.awaitDurable(p)
+		}
 		return reply{body: p}
 	}}, nil
 }
@@ -112,8 +118,6 @@ func (p *produceRequest) failure() (err error) {
 // admitProduce finds the partition and checks what can be checked without it.
 func (b *Broker) admitProduce(p *produceRequest, t *produceTopic, part *producePartition) error {
 	switch {
-	case p.acks < -1 || p.acks > 1:
-		return kerr.InvalidRequiredAcks
 	case p.denied:
 		return kerr.TransactionalIDAuthorizationFailed
 	case t.denied:
@@ -122,6 +126,8 @@ func (b *Broker) admitProduce(p *produceRequest, t *produceTopic, part *produceP
 		return kerr.UnknownTopicID
 	case t.topic == nil:
 		return kerr.UnknownTopicOrPartition
+	case p.acks < -1 || p.acks > 1:
+		return kerr.InvalidRequiredAcks
 	case t.topic.Internal():
 		return kerr.InvalidTopicException
 	}
@@ -129,8 +135,34 @@ func (b *Broker) admitProduce(p *produceRequest, t *produceTopic, part *produceP
 	if err == nil && h.Codec() == wire.Zstd && p.version < 7 {
 		return kerr.UnsupportedCompressionType
 	}
+	if len(part.records) == 0 {
+		return kerr.InvalidRecord
+	}
 	part.log, err = b.meta.PartitionOf(t.topic, part.index)
 	return err
+}
+
+// refuseMixed refuses a request that has transactional batches and does not name their transactional id (in the word that Kafka has
+// for it: who has no id has no right to one), or that has those of several producers,
+// of which the coordinator would be asked about one.
+func (p *produceRequest) refuseMixed() {
+	var refused error
+	first, epoch := int64(-1), int16(-1)
+	p.partitions(func(_ *produceTopic, part *producePartition) {
+		h, _, err := wire.ParseHeader(part.records)
+		switch {
+		case err != nil || !h.IsTransactional():
+		case !p.transactional:
+			refused = kerr.TransactionalIDAuthorizationFailed
+		case first >= 0 && (h.ProducerID() != first || h.ProducerEpoch() != epoch):
+			refused = kerr.InvalidProducerIDMapping
+		default:
+			first, epoch = h.ProducerID(), h.ProducerEpoch()
+		}
+	})
+	if refused != nil {
+		p.partitions(func(_ *produceTopic, part *producePartition) { part.err = refused })
+	}
 }
 
 // enterTransaction asks the transaction coordinator about transactional batches, and holds their transaction open while they are
@@ -143,8 +175,8 @@ func (c *call) enterTransaction(p *produceRequest) (leave func()) {
 		if err != nil || part.err != nil || !h.IsTransactional() {
 			return
 		}
-		if !p.transactional || c.txns == nil || len(parts) > 0 && (h.ProducerID() != txn.ProducerID || h.ProducerEpoch() != txn.Epoch) {
-			part.err = kerr.InvalidTxnState
+		if part.err = admitTransactional(part.log, h, p.version >= 12); part.err != nil {
+			part.tried = errors.Is(part.err, commitlog.ErrOutOfOrderSequence)
 			return
 		}
 		txn.ProducerID, txn.Epoch = h.ProducerID(), h.ProducerEpoch()
@@ -156,9 +188,25 @@ func (c *call) enterTransaction(p *produceRequest) (leave func()) {
 	}
 	leave, errs := c.txns.Enter(c.conn.ctx, txn, p.version >= 12)
 	for i, part := range parts {
-		part.err = errs[i]
+		if part.err = errs[i]; p.version < 11 && errors.Is(part.err, kerr.TransactionAbortable) {
+			part.err = kerr.InvalidTxnState
+		}
 	}
 	return leave
+}
+
+// admitTransactional refuses what the partition alone can tell is late, before the coordinator is asked. A producer that begins every
+// transaction with an epoch of its own, with raised, begins it with sequence 0: if the log does not know the producer, a greater one
+// means that a batch before it is missing (KIP-890).
+func admitTransactional(log *commitlog.Log, h wire.Batch, raised bool) error {
+	known, ok := log.Producer(h.ProducerID())
+	switch {
+	case ok && known.Epoch > h.ProducerEpoch():
+		return kerr.InvalidProducerEpoch
+	case !ok && raised && h.BaseSequence() > 0:
+		return commitlog.ErrOutOfOrderSequence
+	}
+	return nil
 }
 
 // noteOffline gives up a log that went offline, so that the client's next try meets it read again from disk.
@@ -166,6 +214,18 @@ func (b *Broker) noteOffline(t *metadata.Topic, i int32, log *commitlog.Log, err
 	if errors.Is(err, commitlog.ErrOffline) {
 		b.meta.Offline(t, i, log)
 	}
+}
+
+// durable says that what was appended is durable already.
+func (p *produceRequest) durable() bool {
+	for i := range p.topics {
+		for j := range p.topics[i].parts {
+			if part := &p.topics[i].parts[j]; part.err == nil && part.log.HighWatermark() <= part.info.LastOffset {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // awaitDurable waits for all partitions: their syncs run at the same time, so the waits may come one after the other.
@@ -187,7 +247,7 @@ func decodeProduce(body []byte, version int16) (*produceRequest, error) {
 	p.txnID, p.transactional = r.string()
 	p.acks = r.int16()
 	p.timeout = time.Duration(r.int32()) * time.Millisecond
-	p.topics = make([]produceTopic, r.array(6))
+	p.topics = make([]produceTopic, r.array(topicSize(r.flexible)))
 	for i := range p.topics {
 		t := &p.topics[i]
 		if version >= 13 {
@@ -237,13 +297,30 @@ func (p *produceRequest) write(c *conn, at int) error {
 	return nil
 }
 
+// tellsStart says whether an error comes with the start of the log, by which a client tells a producer id that was forgotten with its
+// records from records that were lost (KIP-360): those for which Kafka looked into the log.
+func (part *producePartition) tellsStart() bool {
+	if !part.tried {
+		return false
+	}
+	switch protocolError(part.err) {
+	case kerr.InvalidRecord, kerr.InvalidTimestamp, kerr.OutOfOrderSequenceNumber, kerr.InvalidProducerEpoch, kerr.InvalidTxnState,
+		kerr.UnknownProducerID:
+		return true
+	}
+	return false
+}
+
 func (part *producePartition) write(w *writer, version int16) {
 	first, start, appended := part.info.FirstOffset, part.info.LogStart, part.info.LogAppendTime
 	if part.err != nil {
-		first, start, appended = -1, -1, -1
+		first, appended = -1, -1
+		if !part.tellsStart() {
+			start = -1
+		}
 	}
 	w.int32(part.index)
-	w.int16(codeOf(part.err))
+	w.int16(produceCode(part.err, version))
 	w.int64(first)
 	w.int64(appended)
 	if version >= 5 {

@@ -15,13 +15,13 @@ import (
 //
 //	v4   isolation level, last stable offset, aborted transactions (KIP-98); earlier ones were removed in Kafka 4.0 (KIP-896)
 //	v5   log start offset
-//	v7   fetch sessions (KIP-227): declined by answering session 0, after which a client sends whole requests
+//	v7   fetch sessions (KIP-227): see fetch_session.go
 //	v9   the leader epoch a client believes in (KIP-320)
 //	v11  the client's rack, a preferred replica (KIP-392)
-//	v12  flexible; the epoch of the last record fetched (KIP-595), which only replicas send
+//	v12  flexible; the epoch of the last record fetched, and where the log diverges from it (KIP-595)
 //	v13  topic ids instead of names (KIP-516)
 //	v15  the replica's id moves into a tag (KIP-903)
-//	v16  who leads now, when it is not us (KIP-951): never the case here
+//	v16  who leads now (KIP-951): told to those who believe that they are replicas
 //	v17  the replica's directory (KIP-853)
 //	v18  the replica's high watermark (KIP-1166)
 func init() { registerRaw(1, 4, 18, handleFetch) }
@@ -31,34 +31,51 @@ type fetchRequest struct {
 	maxWait      time.Duration
 	minBytes     int
 	maxBytes     int
-	committed    bool // read_committed
+	committed    bool  // read_committed
+	replica      int32 // -1 for a client
+	node         int32 // us
 	sessionID    int32
 	sessionEpoch int32
 	topics       []fetchTopic
+	forgotten    []sessionKey
 	throttleMS   int32
-	err          error // of the request as a whole
+	err          error         // of the request as a whole
+	session      *fetchSession // that the request is part of
+	begins       bool          // a session
 }
 
 type fetchTopic struct {
 	name   string
 	id     metadata.UUID
 	topic  *metadata.Topic // nil if there is none
+	gone   bool            // there was one
 	denied bool            // it may not be read
 	parts  []fetchPartition
 }
 
-type fetchPartition struct {
-	index    int32
-	epoch    int32
-	offset   int64
-	maxBytes int
+// fetchWish is what a client wants of a partition.
+type fetchWish struct {
+	epoch     int32 // of the leader that the client knows; -1 for none
+	lastEpoch int32 // of the last record that it has; -1 if it does not say
+	offset    int64
+	maxBytes  int
+}
 
-	log     *commitlog.Log
-	err     error
-	hw, lso int64
-	start   int64
-	aborted []commitlog.AbortedTxn
-	chunk   commitlog.Chunk
+type fetchPartition struct {
+	fetchWish
+	index int32
+
+	log       *commitlog.Log
+	err       error
+	hw, lso   int64
+	start     int64
+	diverges  bool // from what the client has, at the end of an epoch
+	endEpoch  int32
+	endOffset int64
+	aborted   []commitlog.AbortedTxn
+	chunk     commitlog.Chunk
+	in        *sessionPartition // of the request's session
+	omit      bool              // from the answer
 }
 
 // partitions calls fn for each partition until it returns false.
@@ -78,14 +95,8 @@ func handleFetch(c *call, body []byte) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	switch {
-	case f.sessionID != 0:
-		f.err = kerr.FetchSessionIDNotFound
-	case f.sessionEpoch != 0 && f.sessionEpoch != -1:
-		f.err = kerr.InvalidFetchSessionEpoch
-	}
-	if f.err != nil {
-		f.topics = nil
+	if f.err = c.sessions.open(f, c.config.Now(), c.meta); f.err != nil {
+		f.topics, f.sessionID = nil, 0
 		return reply{body: f}, nil
 	}
 	if most, limited := c.fetchAllowance(); limited {
@@ -93,6 +104,7 @@ func handleFetch(c *call, body []byte) (reply, error) {
 	}
 	return reply{wait: func() reply {
 		c.fetch(f)
+		c.sessions.close(f, c.config.Now())
 		return reply{body: f}
 	}}, nil
 }
@@ -138,16 +150,21 @@ func (c *call) fetch(f *fetchRequest) {
 
 func (c *call) resolve(f *fetchRequest, t *fetchTopic, p *fetchPartition) {
 	switch {
-	case t.topic == nil && f.version >= 13:
+	case t.topic == nil && f.version >= 13 && !t.gone:
 		p.err = kerr.UnknownTopicID
+		return
 	case t.denied:
 		p.err = kerr.TopicAuthorizationFailed
+		return
 	case t.topic == nil:
 		p.err = kerr.UnknownTopicOrPartition
-	default:
-		if p.err = checkEpoch(p.epoch); p.err == nil {
-			p.log, p.err = c.meta.PartitionOf(t.topic, p.index)
-		}
+		return
+	}
+	if p.log, p.err = c.meta.PartitionOf(t.topic, p.index); p.err != nil {
+		return
+	}
+	if p.err = checkEpoch(p.epoch); p.err == nil && f.replica >= 0 {
+		p.err = kerr.NotLeaderForPartition // nobody has a replica of ours
 	}
 }
 
@@ -176,6 +193,11 @@ func (p *fetchPartition) read(f *fetchRequest, maxBytes int, oneBatch bool) (err
 	// The start is read before the rest and the last stable offset before the watermark, so that a client sees them in order.
 	p.start, p.lso = p.log.StartOffset(), p.log.LastStableOffset()
 	p.hw = p.log.HighWatermark()
+	if p.lastEpoch >= 0 {
+		if err := p.checkDivergence(); err != nil || p.diverges {
+			return err
+		}
+	}
 	limit, end := commitlog.HighWatermark, p.hw
 	if f.committed {
 		limit, end = commitlog.LastStable, p.lso
@@ -185,9 +207,20 @@ func (p *fetchPartition) read(f *fetchRequest, maxBytes int, oneBatch bool) (err
 	}
 	p.chunk, err = p.log.Read(p.offset, maxBytes, limit, oneBatch)
 	if err == nil && f.committed && p.chunk.Len() > 0 {
-		p.aborted, err = p.log.AbortedTxns(p.chunk.FirstBatchOffset, p.lso)
+		p.aborted, err = p.log.AbortedTxns(p.chunk.FirstBatchOffset, p.chunk.Below)
 	}
 	return err
+}
+
+// checkDivergence compares the epoch of the client's last record with the log (KIP-595): a client that has more of it than there is
+// must go back to where it ends.
+func (p *fetchPartition) checkDivergence() error {
+	p.endEpoch, p.endOffset = endOfEpoch(p.log, p.lastEpoch)
+	if p.endEpoch < 0 {
+		return commitlog.ErrOffsetOutOfRange
+	}
+	p.diverges = p.endEpoch < p.lastEpoch || p.endOffset < p.offset
+	return nil
 }
 
 // releaseChunks forgets what was read.
@@ -210,9 +243,9 @@ func (f *fetchRequest) setThrottle(ms int32) {
 func (c *call) decodeFetch(body []byte) (*fetchRequest, error) {
 	version := c.version
 	r := &reader{b: body, flexible: version >= 12}
-	f := &fetchRequest{version: version}
+	f := &fetchRequest{version: version, replica: -1, node: c.meta.Identity().NodeID, sessionEpoch: finalFetch}
 	if version <= 14 {
-		r.int32() // replica id
+		f.replica = r.int32()
 	}
 	f.maxWait = time.Duration(r.int32()) * time.Millisecond
 	f.minBytes = int(r.int32())
@@ -221,15 +254,19 @@ func (c *call) decodeFetch(body []byte) (*fetchRequest, error) {
 	if version >= 7 {
 		f.sessionID, f.sessionEpoch = r.int32(), r.int32()
 	}
-	f.topics = make([]fetchTopic, r.array(6))
+	f.topics = make([]fetchTopic, r.array(topicSize(r.flexible)))
 	for i := range f.topics {
 		c.decodeFetchTopic(r, &f.topics[i])
 	}
-	skipForgotten(r, version)
+	f.decodeForgotten(r)
 	if version >= 11 {
-		r.string() // rack
+		r.string() // rack: there is only one replica to prefer
 	}
-	r.tags()
+	r.tagged(func(tag int, r *reader) {
+		if tag == replicaStateTag && version >= 15 {
+			f.replica = r.int32()
+		}
+	})
 	if r.bad || len(r.b) != 0 {
 		return nil, errMalformed
 	}
@@ -247,13 +284,13 @@ func (c *call) decodeFetchTopic(r *reader, t *fetchTopic) {
 	t.parts = make([]fetchPartition, r.array(16))
 	for i := range t.parts {
 		p := &t.parts[i]
-		*p = fetchPartition{index: r.int32(), epoch: -1, hw: -1, lso: -1, start: -1}
+		*p = fetchPartition{index: r.int32(), fetchWish: fetchWish{epoch: -1, lastEpoch: -1}, hw: -1, lso: -1, start: -1}
 		if c.version >= 9 {
 			p.epoch = r.int32()
 		}
 		p.offset = r.int64()
 		if c.version >= 12 {
-			r.int32() // last fetched epoch
+			p.lastEpoch = r.int32()
 		}
 		if c.version >= 5 {
 			r.int64() // the replica's log start
@@ -264,19 +301,24 @@ func (c *call) decodeFetchTopic(r *reader, t *fetchTopic) {
 	r.tags()
 }
 
-// skipForgotten reads past what a session's client no longer wants.
-func skipForgotten(r *reader, version int16) {
-	if version < 7 {
+// replicaStateTag has, since v15, what was the replica's id.
+const replicaStateTag = 1
+
+// decodeForgotten reads what a session's client no longer wants.
+func (f *fetchRequest) decodeForgotten(r *reader) {
+	if f.version < 7 {
 		return
 	}
-	for range r.array(6) {
-		if version >= 13 {
-			r.uuid()
+	for range r.array(topicSize(r.flexible)) {
+		var key sessionKey
+		if f.version >= 13 {
+			key.id = r.uuid()
 		} else {
-			r.string()
+			key.name, _ = r.string()
 		}
 		for range r.array(4) {
-			r.int32()
+			key.index = r.int32()
+			f.forgotten = append(f.forgotten, key)
 		}
 		r.tags()
 	}

@@ -1,6 +1,8 @@
 package broker
 
 import (
+	"math"
+
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -18,6 +20,9 @@ import (
 //	v9   timestamp -5: the latest in tiered storage (KIP-1005): none
 //	v10  a timeout for tiered storage (KIP-1075)
 //	v11  timestamp -6: the earliest to be tiered (KIP-1023): none
+//
+// A timestamp that the version does not have yet is answered with UNSUPPORTED_VERSION, a partition that is named twice with
+// INVALID_REQUEST, once.
 func init() { register(2, 1, 11, handleListOffsets) }
 
 const (
@@ -35,8 +40,15 @@ func handleListOffsets(c *call, req *kmsg.ListOffsetsRequest) reply {
 		rt := &req.Topics[i]
 		topic := kmsg.NewListOffsetsResponseTopic()
 		topic.Topic = rt.Topic
+		seen := map[int32]int{} // places in the answer
 		for j := range rt.Partitions {
-			topic.Partitions = append(topic.Partitions, c.listOffset(rt.Topic, &rt.Partitions[j], req.IsolationLevel == 1))
+			p := &rt.Partitions[j]
+			if at, twice := seen[p.Partition]; twice {
+				topic.Partitions[at] = noOffset(p.Partition, kerr.InvalidRequest)
+				continue
+			}
+			seen[p.Partition] = len(topic.Partitions)
+			topic.Partitions = append(topic.Partitions, c.listOffset(rt.Topic, p, req.IsolationLevel == 1))
 		}
 		resp.Topics = append(resp.Topics, topic)
 	}
@@ -44,13 +56,14 @@ func handleListOffsets(c *call, req *kmsg.ListOffsetsRequest) reply {
 }
 
 func (c *call) listOffset(topic string, p *kmsg.ListOffsetsRequestTopicPartition, committed bool) kmsg.ListOffsetsResponseTopicPartition {
-	sp := kmsg.NewListOffsetsResponseTopicPartition()
-	sp.Partition, sp.Offset, sp.Timestamp, sp.LeaderEpoch = p.Partition, -1, -1, -1
-	err := checkEpoch(p.CurrentLeaderEpoch)
+	sp := noOffset(p.Partition, nil)
+	log, err := c.meta.Partition(topic, p.Partition)
+	if p.Timestamp < timeLatest && c.version < sinceVersion(p.Timestamp) {
+		err = kerr.UnsupportedVersion
+	}
 	if err == nil {
-		var log *commitlog.Log
-		if log, err = c.meta.Partition(topic, p.Partition); err == nil {
-			sp.Offset, sp.Timestamp, err = findOffset(log, p.Timestamp, committed, c.version)
+		if err = checkEpoch(p.CurrentLeaderEpoch); err == nil {
+			sp.Offset, sp.Timestamp, err = findOffset(log, p.Timestamp, committed)
 		}
 	}
 	if sp.ErrorCode = codeOf(err); err == nil && sp.Offset >= 0 {
@@ -59,8 +72,31 @@ func (c *call) listOffset(topic string, p *kmsg.ListOffsetsRequestTopicPartition
 	return sp
 }
 
+func noOffset(partition int32, err error) kmsg.ListOffsetsResponseTopicPartition {
+	sp := kmsg.NewListOffsetsResponseTopicPartition()
+	sp.Partition, sp.Offset, sp.Timestamp, sp.LeaderEpoch, sp.ErrorCode = partition, -1, -1, -1, codeOf(err)
+	return sp
+}
+
+// sinceVersion is the first version that has a timestamp that is none.
+func sinceVersion(ts int64) int16 {
+	switch ts {
+	case timeEarliest:
+		return 1
+	case timeMax:
+		return 7
+	case timeEarliestLocal:
+		return 8
+	case timeLatestTiered:
+		return 9
+	case timeEarliestPending:
+		return 11
+	}
+	return math.MaxInt16
+}
+
 // findOffset is the offset that a timestamp stands for, -1 if there is none below where the client may read.
-func findOffset(log *commitlog.Log, ts int64, committed bool, version int16) (offset, timestamp int64, err error) {
+func findOffset(log *commitlog.Log, ts int64, committed bool) (offset, timestamp int64, err error) {
 	end := log.HighWatermark()
 	if committed {
 		end = log.LastStableOffset()
@@ -69,13 +105,8 @@ func findOffset(log *commitlog.Log, ts int64, committed bool, version int16) (of
 	switch ts {
 	case timeLatest:
 		return end, -1, nil
-	case timeEarliest:
+	case timeEarliest, timeEarliestLocal:
 		return log.StartOffset(), -1, nil
-	case timeEarliestLocal:
-		if version >= 8 {
-			return log.StartOffset(), -1, nil
-		}
-		return -1, -1, kerr.UnsupportedForMessageFormat
 	case timeLatestTiered, timeEarliestPending:
 		return -1, -1, nil
 	case timeMax:

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -35,6 +36,9 @@ var (
 
 func handleMetadata(c *call, req *kmsg.MetadataRequest) reply {
 	resp := req.ResponseKind().(*kmsg.MetadataResponse)
+	if c.version < 12 && asksByID(req) {
+		return answer(refuseIDs(resp, req))
+	}
 	id := c.meta.Identity()
 	broker := kmsg.NewMetadataResponseBroker()
 	broker.NodeID, broker.Host, broker.Port, broker.Rack = id.NodeID, c.conn.host, c.conn.port, c.rack()
@@ -57,10 +61,34 @@ func handleMetadata(c *call, req *kmsg.MetadataRequest) reply {
 		return answer(resp)
 	}
 	create := (c.version < 4 || req.AllowAutoTopicCreation) && c.meta.Setting("auto.create.topics.enable") == "true"
+	seen := map[string]bool{}
 	for i := range req.Topics {
-		add(c.findTopic(&req.Topics[i], create))
+		if st := c.findTopic(&req.Topics[i], create); st.Topic == nil || !seen[*st.Topic] {
+			add(st)
+			if st.Topic != nil {
+				seen[*st.Topic] = true
+			}
+		}
 	}
 	return answer(resp)
+}
+
+func asksByID(req *kmsg.MetadataRequest) bool {
+	return slices.ContainsFunc(req.Topics, func(t kmsg.MetadataRequestTopic) bool { return t.Topic == nil || t.TopicID != [16]byte{} })
+}
+
+// refuseIDs is Kafka's answer to versions that have a place for topic ids and no use for them.
+func refuseIDs(resp *kmsg.MetadataResponse, req *kmsg.MetadataRequest) *kmsg.MetadataResponse {
+	for _, rt := range req.Topics {
+		st := kmsg.NewMetadataResponseTopic()
+		st.Topic, st.TopicID, st.ErrorCode = rt.Topic, rt.TopicID, kerr.InvalidRequest.Code
+		if st.Topic == nil {
+			st.Topic = new(string) // not nullable yet
+		}
+		resp.Topics = append(resp.Topics, st)
+	}
+	resp.ControllerID = -1
+	return resp
 }
 
 func (b *Broker) rack() *string {
@@ -75,7 +103,10 @@ func (c *call) findTopic(rt *kmsg.MetadataRequestTopic, create bool) kmsg.Metada
 	var topic *metadata.Topic
 	var err error
 	switch {
-	case rt.Topic == nil:
+	case rt.Topic == nil && rt.TopicID == [16]byte{}:
+		err = kerr.InvalidRequest
+	case rt.TopicID != [16]byte{}: // whatever the name is
+		rt.Topic = nil
 		if topic = c.meta.TopicByID(rt.TopicID); topic == nil {
 			err = kerr.UnknownTopicID
 		}
@@ -89,9 +120,6 @@ func (c *call) findTopic(rt *kmsg.MetadataRequestTopic, create bool) kmsg.Metada
 	}
 	st := kmsg.NewMetadataResponseTopic()
 	st.Topic, st.TopicID, st.ErrorCode = rt.Topic, rt.TopicID, codeOf(err)
-	if st.Topic == nil && c.version < 12 {
-		st.Topic = new(string) // not nullable yet
-	}
 	return st
 }
 

@@ -70,6 +70,13 @@ type feature struct {
 	min, max int16
 }
 
+// The levels of metadata.version that Kafka 4.3 supports: 3.3-IV3, the first that it can start from, to 4.3-IV0. Nothing here depends
+// on it, but clients and tools read the release from it.
+const (
+	metadataVersionMin = 7
+	metadataVersionMax = 30
+)
+
 // features follow from the APIs that are served: a client may rely on transaction.version 2 if Produce adds partitions to
 // transactions and EndTxn raises the producer epoch (KIP-890), on group.version 1 if there is a ConsumerGroupHeartbeat (KIP-848).
 func features() []feature {
@@ -82,5 +89,5 @@ func features() []feature {
 	if apis[keyConsumerGroupHeartbeat] != nil {
 		group.max = 1
 	}
-	return []feature{txn, group}
+	return []feature{{"metadata.version", metadataVersionMin, metadataVersionMax}, txn, group}
 }

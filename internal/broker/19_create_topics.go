@@ -2,6 +2,7 @@ package broker
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -19,11 +20,17 @@ func init() { register(19, 2, 7, handleCreateTopics) }
 
 func handleCreateTopics(c *call, req *kmsg.CreateTopicsRequest) reply {
 	resp := req.ResponseKind().(*kmsg.CreateTopicsResponse)
-	resp.Topics = make([]kmsg.CreateTopicsResponseTopic, len(req.Topics))
 	names := map[string]int{}
 	for i := range req.Topics {
 		names[req.Topics[i].Topic]++
 	}
+	told := map[string]bool{} // a name that is there twice is answered once
+	req.Topics = slices.DeleteFunc(req.Topics, func(t kmsg.CreateTopicsRequestTopic) bool {
+		again := told[t.Topic]
+		told[t.Topic] = true
+		return again
+	})
+	resp.Topics = make([]kmsg.CreateTopicsResponseTopic, len(req.Topics))
 	var wanted []metadata.NewTopic
 	var places []int
 	for i := range req.Topics {
@@ -56,9 +63,6 @@ func handleCreateTopics(c *call, req *kmsg.CreateTopicsRequest) reply {
 			failTopic(st, errs[k])
 		default:
 			c.describeCreated(st, made[k])
-			if req.ValidateOnly {
-				st.TopicID = [16]byte{}
-			}
 		}
 	}
 	return answer(resp)

@@ -21,14 +21,33 @@ func handleDeleteTopics(c *call, req *kmsg.DeleteTopicsRequest) reply {
 		t.Topic = &name
 		topics = append(topics, t)
 	}
+	names := map[string]int{}
+	for _, t := range topics {
+		names[named(t)]++
+	}
 	for i := range topics {
+		n := names[named(topics[i])]
+		if names[named(topics[i])] = 0; n == 0 {
+			continue // answered before
+		}
 		st := kmsg.NewDeleteTopicsResponseTopic()
 		st.Topic, st.TopicID = topics[i].Topic, topics[i].TopicID
-		err := c.deleteTopic(&st)
+		var err error = detailed(kerr.InvalidRequest, "Duplicate topic.")
+		if n == 1 {
+			err = c.deleteTopic(&st)
+		}
 		st.ErrorCode, st.ErrorMessage = codeOf(err), messageOf(err)
 		resp.Topics = append(resp.Topics, st)
 	}
 	return answer(resp)
+}
+
+// named is what a request calls a topic.
+func named(t kmsg.DeleteTopicsRequestTopic) string {
+	if t.Topic != nil {
+		return *t.Topic
+	}
+	return "\x00" + string(t.TopicID[:])
 }
 
 // deleteTopic deletes by name or id, and completes the one by the other.

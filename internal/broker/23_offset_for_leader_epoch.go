@@ -1,6 +1,10 @@
 package broker
 
-import "github.com/twmb/franz-go/pkg/kmsg"
+import (
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/millrace/millrace/internal/commitlog"
+)
 
 // OffsetForLeaderEpoch, key 23 (KIP-320).
 //
@@ -16,30 +20,33 @@ func handleOffsetForLeaderEpoch(c *call, req *kmsg.OffsetForLeaderEpochRequest) 
 		st := kmsg.NewOffsetForLeaderEpochResponseTopic()
 		st.Topic = rt.Topic
 		for j := range rt.Partitions {
-			st.Partitions = append(st.Partitions, c.endOfEpoch(rt.Topic, &rt.Partitions[j]))
+			st.Partitions = append(st.Partitions, c.answerEpoch(rt.Topic, &rt.Partitions[j]))
 		}
 		resp.Topics = append(resp.Topics, st)
 	}
 	return answer(resp)
 }
 
-// endOfEpoch is where an epoch ends; for the present one, what is durable: nobody has seen more.
-func (c *call) endOfEpoch(topic string, p *kmsg.OffsetForLeaderEpochRequestTopicPartition) kmsg.OffsetForLeaderEpochResponseTopicPartition {
+// answerEpoch tells where an epoch ends; for the present one, what is durable: nobody has seen more.
+func (c *call) answerEpoch(topic string, p *kmsg.OffsetForLeaderEpochRequestTopicPartition) kmsg.OffsetForLeaderEpochResponseTopicPartition {
 	sp := kmsg.NewOffsetForLeaderEpochResponseTopicPartition()
 	sp.Partition, sp.LeaderEpoch, sp.EndOffset = p.Partition, -1, -1
-	err := checkEpoch(p.CurrentLeaderEpoch)
+	log, err := c.meta.Partition(topic, p.Partition)
 	if err == nil {
-		log, openErr := c.meta.Partition(topic, p.Partition)
-		switch {
-		case openErr != nil:
-			err = openErr
-		case p.LeaderEpoch == leaderEpoch:
-			sp.LeaderEpoch, sp.EndOffset = leaderEpoch, log.HighWatermark()
-		default:
-			sp.LeaderEpoch, sp.EndOffset = log.LeaderEpochEnd(p.LeaderEpoch)
-			sp.EndOffset = min(sp.EndOffset, log.HighWatermark())
-		}
+		err = checkEpoch(p.CurrentLeaderEpoch)
+	}
+	if err == nil {
+		sp.LeaderEpoch, sp.EndOffset = endOfEpoch(log, p.LeaderEpoch)
 	}
 	sp.ErrorCode = codeOf(err)
 	return sp
+}
+
+// endOfEpoch is the greatest epoch up to the one asked for, and where it ends; -1 and -1 if the log has not come to it.
+func endOfEpoch(log *commitlog.Log, epoch int32) (int32, int64) {
+	if epoch == leaderEpoch {
+		return leaderEpoch, log.HighWatermark()
+	}
+	found, end := log.LeaderEpochEnd(epoch)
+	return found, min(end, log.HighWatermark())
 }

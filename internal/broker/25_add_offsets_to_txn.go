@@ -1,7 +1,6 @@
 package broker
 
 import (
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/millrace/millrace/internal/broker/txn"
@@ -11,18 +10,15 @@ import (
 //
 //	v2  PRODUCER_FENCED instead of INVALID_PRODUCER_EPOCH (KIP-588)
 //	v3  flexible
-func init() { register(25, 0, 3, handleAddOffsetsToTxn) }
+//	v4  no change but the errors of KIP-890
+func init() { register(25, 0, 4, handleAddOffsetsToTxn) }
 
 func handleAddOffsetsToTxn(c *call, req *kmsg.AddOffsetsToTxnRequest) reply {
 	resp := req.ResponseKind().(*kmsg.AddOffsetsToTxnResponse)
-	if req.Group == "" {
-		resp.ErrorCode = kerr.InvalidGroupID.Code
-		return answer(resp)
-	}
 	var at place
 	partition, err := c.offsetsPartition(req.Group)
 	if err == nil {
-		at, err = c.states.add(req.TransactionalID, req.ProducerID, req.ProducerEpoch, []txn.Partition{partition})
+		at, err = c.states.add(req.TransactionalID, req.ProducerID, req.ProducerEpoch, []txn.Partition{partition}, 0)
 	}
 	return later(func() kmsg.Response {
 		if err == nil {

@@ -1,6 +1,9 @@
 package broker
 
 import (
+	"errors"
+
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/millrace/millrace/internal/broker/group"
@@ -10,8 +13,9 @@ import (
 //
 //	v2  leader epoch
 //	v3  flexible; the member that commits, which a rebalance fences (KIP-447)
-//	v4  no change but the errors of KIP-890
-func init() { register(28, 0, 4, handleTxnOffsetCommit) }
+//	v4  TRANSACTION_ABORTABLE (KIP-890)
+//	v5  the group joins its producer's transaction by committing to it (KIP-890, transaction.version 2)
+func init() { register(28, 0, 5, handleTxnOffsetCommit) }
 
 func handleTxnOffsetCommit(c *call, req *kmsg.TxnOffsetCommitRequest) reply {
 	var offsets []offsetToCommit
@@ -48,14 +52,25 @@ func (c *call) commitInTransaction(req *kmsg.TxnOffsetCommitRequest, offsets []o
 	}
 	leave, errs := c.states.Enter(c.conn.ctx, TxnBatch{
 		ID: req.TransactionalID, ProducerID: req.ProducerID, Epoch: req.ProducerEpoch, Partitions: []TxnPartition{TxnPartition(partition)},
-	}, false)
+	}, c.version >= 5)
 	defer leave()
 	if errs[0] != nil {
-		return at, errs[0]
+		return at, offsetsError(errs[0], c.version >= 4)
 	}
 	by := group.Committer{MemberID: req.MemberID, InstanceID: req.InstanceID, Generation: req.Generation, InTxn: true}
 	if c.version < 3 {
 		by.Generation = -1
 	}
 	return c.groups.commit(req.Group, by, req.ProducerID, req.ProducerEpoch, offsets)
+}
+
+// offsetsError is what Enter says, in words that TxnOffsetCommit's clients know.
+func offsetsError(err error, knowsAbortable bool) error {
+	switch {
+	case errors.Is(err, kerr.NotEnoughReplicas):
+		return kerr.CoordinatorNotAvailable // the client tries again
+	case errors.Is(err, kerr.TransactionAbortable) && !knowsAbortable:
+		return kerr.InvalidTxnState
+	}
+	return err
 }

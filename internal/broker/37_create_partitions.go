@@ -13,9 +13,22 @@ func init() { register(37, 0, 3, handleCreatePartitions) }
 
 func handleCreatePartitions(c *call, req *kmsg.CreatePartitionsRequest) reply {
 	resp := req.ResponseKind().(*kmsg.CreatePartitionsResponse)
+	names := map[string]int{}
+	for i := range req.Topics {
+		names[req.Topics[i].Topic]++
+	}
 	for i := range req.Topics {
 		rt := &req.Topics[i]
-		err := c.createPartitions(rt, req.ValidateOnly)
+		if names[rt.Topic] == 0 {
+			continue // answered before
+		}
+		var err error
+		if names[rt.Topic] > 1 {
+			err = detailed(kerr.InvalidRequest, "Duplicate topic name.")
+		} else {
+			err = c.createPartitions(rt, req.ValidateOnly)
+		}
+		names[rt.Topic] = 0
 		st := kmsg.NewCreatePartitionsResponseTopic()
 		st.Topic, st.ErrorCode, st.ErrorMessage = rt.Topic, codeOf(err), messageOf(err)
 		resp.Topics = append(resp.Topics, st)

@@ -16,12 +16,13 @@ const endpointBrokers = 1
 func handleDescribeCluster(c *call, req *kmsg.DescribeClusterRequest) reply {
 	resp := req.ResponseKind().(*kmsg.DescribeClusterResponse)
 	id := c.meta.Identity()
-	resp.ClusterID, resp.ControllerID, resp.EndpointType = id.ClusterID, id.NodeID, endpointBrokers
+	resp.ControllerID = -1
 	if c.version >= 1 && req.EndpointType != endpointBrokers {
 		err := detailed(kerr.MismatchedEndpointType, "The request was sent to an endpoint of the wrong type.")
 		resp.ErrorCode, resp.ErrorMessage = codeOf(err), messageOf(err)
 		return answer(resp)
 	}
+	resp.ClusterID, resp.ControllerID, resp.EndpointType = id.ClusterID, id.NodeID, endpointBrokers
 	if req.IncludeClusterAuthorizedOperations {
 		resp.ClusterAuthorizedOperations = clusterOperations
 	}

@@ -17,7 +17,9 @@ func handleDescribeTransactions(c *call, req *kmsg.DescribeTransactionsRequest) 
 	for _, id := range req.TransactionalIDs {
 		st := kmsg.NewDescribeTransactionsResponseTransactionState()
 		st.TransactionalID, st.ErrorCode = id, groupCode(err)
-		if t := tc.get(id); t != nil {
+		if id == "" {
+			st.ErrorCode = kerr.InvalidRequest.Code
+		} else if t := tc.get(id); t != nil {
 			st.State, st.TimeoutMillis = t.State.String(), int32(t.Timeout.Milliseconds())
 			if st.StartTimestamp = -1; !t.Started.IsZero() {
 				st.StartTimestamp = t.Started.UnixMilli()

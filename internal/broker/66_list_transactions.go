@@ -41,7 +41,8 @@ func handleListTransactions(c *call, req *kmsg.ListTransactionsRequest) reply {
 	for id, t := range tc.state.all {
 		if len(req.StateFilters) > 0 && !slices.Contains(req.StateFilters, t.State.String()) ||
 			len(req.ProducerIDFilters) > 0 && !slices.Contains(req.ProducerIDFilters, t.ProducerID) ||
-			c.version >= 1 && req.DurationFilterMillis >= 0 && (t.Started.IsZero() || now.Sub(t.Started).Milliseconds() <= req.DurationFilterMillis) ||
+			// One that has not begun counts as begun long ago, as in Kafka.
+			c.version >= 1 && req.DurationFilterMillis >= 0 && !t.Started.IsZero() && now.Sub(t.Started).Milliseconds() <= req.DurationFilterMillis ||
 			pattern != nil && !pattern.MatchString(id) {
 			continue
 		}

@@ -26,6 +26,14 @@ func handleDescribeTopicPartitions(c *call, req *kmsg.DescribeTopicPartitionsReq
 			names = append(names, t.Name)
 		}
 	}
+	if at := req.Cursor; at != nil && at.Partition < 0 {
+		for _, name := range names {
+			st := kmsg.NewDescribeTopicPartitionsResponseTopic()
+			st.Topic, st.ErrorCode = &name, kerr.InvalidRequest.Code
+			resp.Topics = append(resp.Topics, st)
+		}
+		return answer(resp)
+	}
 	slices.Sort(names) // the cursor is a place in this order
 	first := int32(0)
 	left := min(req.ResponsePartitionLimit, maxDescribed)

@@ -550,9 +550,9 @@ func TestFeatures(t *testing.T) {
 			t.Errorf("%s at its level: %s %v", f.name, out, err)
 		}
 		want := fmt.Sprintf("INVALID_UPDATE_VERSION: The update failed for all features since the following feature had an error: "+
-			"Invalid update version 9 for feature %s. Local controller 1 only supports versions %d-%d\n", f.name, f.min, f.max)
-		if out, err := a.feature([]string{f.name}, "1", 9); err != nil || out != want {
-			t.Errorf("%s at level 9: %s %v", f.name, out, err)
+			"Invalid update version 99 for feature %s. Local controller 1 only supports versions %d-%d\n", f.name, f.min, f.max)
+		if out, err := a.feature([]string{f.name}, "1", 99); err != nil || out != want {
+			t.Errorf("%s at level 99: %s %v", f.name, out, err)
 		}
 		if f.max > f.min {
 			if out, err := a.feature([]string{f.name, "downgrade"}, "", int32(f.min)); err != nil || !strings.Contains(out, "cannot be changed in millrace") {

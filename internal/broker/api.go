@@ -73,6 +73,8 @@ type reply struct {
 	// wait gives the answer, when there is one. It ends early when the connection does (conn.ctx), and should answer at once when the
 	// broker stops (Broker.stopping).
 	wait func() reply
+	// ready, if not nil, says that wait would not wait: then answers to several requests leave together.
+	ready func() bool
 	// body is an answer that writes itself.
 	body body
 }

@@ -19,7 +19,7 @@ func init() {
 	guarded(34, guardAlterReplicaLogDirs)
 	guarded(35, guardDescribeLogDirs)
 	guarded(44, guardIncrementalAlterConfigs)
-	cluster(43, auth.Alter, func(resp *kmsg.ElectLeadersResponse, code int16) { resp.ErrorCode = code })
+	guarded(43, guardElectLeaders)
 	cluster(45, auth.Alter, func(resp *kmsg.AlterPartitionAssignmentsResponse, code int16) {
 		resp.ErrorCode, resp.ErrorMessage = code, messageOf(kerr.ClusterAuthorizationFailed)
 	})
@@ -178,6 +178,26 @@ func guardAlterReplicaLogDirs(c *call, req *kmsg.AlterReplicaLogDirsRequest, nex
 				}
 				resp.Topics = append(resp.Topics, rt)
 			}
+		}
+	})
+}
+
+// guardElectLeaders says it of each partition too: the first version has no other place.
+func guardElectLeaders(c *call, req *kmsg.ElectLeadersRequest, next func() reply) reply {
+	if c.allowedCluster(auth.Alter) {
+		return next()
+	}
+	return respond(req, func(resp *kmsg.ElectLeadersResponse) {
+		resp.ErrorCode = clusterDenied
+		for _, t := range req.Topics {
+			rt := kmsg.NewElectLeadersResponseTopic()
+			rt.Topic = t.Topic
+			for _, p := range t.Partitions {
+				rp := kmsg.NewElectLeadersResponseTopicPartition()
+				rp.Partition, rp.ErrorCode, rp.ErrorMessage = p, clusterDenied, messageOf(kerr.ClusterAuthorizationFailed)
+				rt.Partitions = append(rt.Partitions, rp)
+			}
+			resp.Topics = append(resp.Topics, rt)
 		}
 	})
 }

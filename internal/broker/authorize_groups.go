@@ -87,7 +87,7 @@ func guardOffsetFetch(c *call, req *kmsg.OffsetFetchRequest, next func() reply) 
 				rt := kmsg.NewOffsetFetchResponseGroupTopic()
 				rt.Topic, rt.TopicID = t.Topic, t.TopicID
 				for _, p := range t.Partitions {
-					rt.Partitions = append(rt.Partitions, noOffset(p, topicDenied))
+					rt.Partitions = append(rt.Partitions, deniedOffset(p, topicDenied))
 				}
 				g.Topics = append(g.Topics, rt)
 			}
@@ -100,7 +100,7 @@ func guardOffsetFetch(c *call, req *kmsg.OffsetFetchRequest, next func() reply) 
 	})
 }
 
-func noOffset(partition int32, code int16) kmsg.OffsetFetchResponseGroupTopicPartition {
+func deniedOffset(partition int32, code int16) kmsg.OffsetFetchResponseGroupTopicPartition {
 	rp := kmsg.NewOffsetFetchResponseGroupTopicPartition()
 	rp.Partition, rp.Offset, rp.LeaderEpoch, rp.Metadata, rp.ErrorCode = partition, -1, -1, new(string), code
 	return rp
@@ -137,7 +137,7 @@ func deniedOffsets(denied []kmsg.OffsetFetchRequestTopic, code int16) (out []kms
 		rt := kmsg.NewOffsetFetchResponseTopic()
 		rt.Topic = t.Topic
 		for _, p := range t.Partitions {
-			rt.Partitions = append(rt.Partitions, kmsg.OffsetFetchResponseTopicPartition(noOffset(p, code)))
+			rt.Partitions = append(rt.Partitions, kmsg.OffsetFetchResponseTopicPartition(deniedOffset(p, code)))
 		}
 		out = append(out, rt)
 	}

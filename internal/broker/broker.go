@@ -65,6 +65,7 @@ type Broker struct {
 	txns       TxnVerifier
 	groups     *groups
 	states     *transactions
+	sessions   *fetchSessions
 	quotas     *quotas
 	clients    *clientMetrics
 	ctx        context.Context // ends when connections must
@@ -150,10 +151,12 @@ func Open(config Config) (*Broker, error) {
 	}
 	b.groups, b.states = newGroups(b), newTransactions(b)
 	b.txns = b.states
+	b.sessions = newFetchSessions(int(meta.SettingInt("max.incremental.fetch.session.cache.slots")))
 	b.meta.Watch(func(e metadata.Event) { go b.groups.topicChanged(e) }) // not here: it takes locks that creating a topic waits for
 	b.states.start()
 	b.running.Go(b.retain)
 	b.running.Go(newCleaner(b).run)
+	b.running.Go(b.states.forgetIDs)
 	b.running.Go(b.groups.expireOffsets)
 	return b, nil
 }

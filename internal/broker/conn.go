@@ -216,7 +216,7 @@ func (c *conn) readRequest() (pending, error) {
 		limit = min(limit, c.listener.sasl.maxReceive)
 	}
 	var head [12]byte
-	if _, err := io.ReadFull(c.in, head[:]); err != nil {
+	if err := c.readHead(&head); err != nil {
 		return pending{}, err
 	}
 	size := int(int32(binary.BigEndian.Uint32(head[:])))
@@ -244,6 +244,15 @@ func (c *conn) readRequest() (pending, error) {
 	p, err = c.dispatch(p, body)
 	pool.put(body)
 	return p, err
+}
+
+// readHead reads what every request begins with. Where the size says that it is none, it waits for no more: the size is refused.
+func (c *conn) readHead(head *[12]byte) error {
+	_, err := io.ReadFull(c.in, head[:4])
+	if size := int32(binary.BigEndian.Uint32(head[:4])); err == nil && size >= minRequest {
+		_, err = io.ReadFull(c.in, head[4:])
+	}
+	return err
 }
 
 // dispatch decodes a request and runs its handler.
@@ -331,9 +340,11 @@ func (c *conn) respond(p *pending) (err error) {
 		}
 	}()
 	if p.reply.wait != nil {
-		if err := c.flush(); err != nil { // nobody waits for an answer that is there
-			p.reply.drop()
-			return err
+		if p.reply.ready == nil || !p.reply.ready() {
+			if err := c.flush(); err != nil { // nobody waits for an answer that is there
+				p.reply.drop()
+				return err
+			}
 		}
 		p.reply = p.reply.wait()
 	}

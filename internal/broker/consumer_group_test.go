@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -49,6 +50,23 @@ func TestServerSideGroup(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
+		}
+	}
+	alter := kmsg.NewPtrIncrementalAlterConfigsRequest()
+	resource := kmsg.NewIncrementalAlterConfigsRequestResource()
+	resource.ResourceType, resource.ResourceName = kmsg.ConfigResourceTypeGroupConfig, "slow"
+	interval := "7000"
+	resource.Configs = []kmsg.IncrementalAlterConfigsRequestResourceConfig{{Name: "consumer.heartbeat.interval.ms", Value: &interval}}
+	alter.Resources = append(alter.Resources, resource)
+	if resp, err := alter.RequestWith(testContext(t), tb.client(t)); err != nil || resp.Resources[0].ErrorCode != 0 {
+		t.Fatalf("%v %+v", err, resp)
+	}
+	for group, want := range map[string]int32{"slow": 7000, "other": 50} {
+		beat := kmsg.NewPtrConsumerGroupHeartbeatRequest()
+		beat.Version, beat.Group, beat.MemberID, beat.RebalanceTimeoutMillis = 1, group, "m", 1000
+		beat.SubscribedTopicNames, beat.Topics = []string{"in-1"}, []kmsg.ConsumerGroupHeartbeatRequestTopic{}
+		if resp := tb.dial(t).ask(t, beat).(*kmsg.ConsumerGroupHeartbeatResponse); resp.HeartbeatIntervalMillis != want {
+			t.Errorf("group %s is to beat every %d ms, want %d: %+v", group, resp.HeartbeatIntervalMillis, want, resp)
 		}
 	}
 	put(tb, "in-1", 4, "first")
@@ -113,4 +131,73 @@ func assigned(t *testing.T, tb *testBroker, id string) (out []int) {
 		out = append(out, n)
 	}
 	return out
+}
+
+func (c *rawConn) beat(t *testing.T, member string, epoch int32, topics ...string) *kmsg.ConsumerGroupHeartbeatResponse {
+	t.Helper()
+	req := kmsg.NewPtrConsumerGroupHeartbeatRequest()
+	req.Version, req.Group, req.MemberID, req.MemberEpoch = 1, "g", member, epoch
+	if epoch == 0 {
+		req.RebalanceTimeoutMillis, req.SubscribedTopicNames, req.Topics = 1000, topics, []kmsg.ConsumerGroupHeartbeatRequestTopic{}
+	}
+	return c.ask(t, req).(*kmsg.ConsumerGroupHeartbeatResponse)
+}
+
+// TestWhatAMemberWasToldSurvivesPowerLoss cuts the power after every answer: a member's epoch and partitions are those that it was told.
+func TestWhatAMemberWasToldSurvivesPowerLoss(t *testing.T) {
+	fs := vfs.NewMem()
+	tb := start(t, few(Config{FS: fs}))
+	tb.create(t, "in", 4, nil)
+	c := tb.dial(t)
+	check := func(seed int64, member string, told *kmsg.ConsumerGroupHeartbeatResponse) {
+		t.Helper()
+		if told.ErrorCode != 0 {
+			t.Fatal(*told.ErrorMessage)
+		}
+		after := start(t, few(Config{FS: fs.CrashClone(vfs.CrashOptions{Seed: seed, UnsyncedDataPercent: 50})}))
+		again := after.dial(t).beat(t, member, told.MemberEpoch)
+		if again.ErrorCode != 0 || again.MemberEpoch != told.MemberEpoch || again.Assignment != nil {
+			t.Fatalf("%s was told epoch %d, and is told %+v after the crash", member, told.MemberEpoch, again)
+		}
+	}
+	for i := range int64(8) {
+		member := fmt.Sprint("m", i)
+		check(i, member, c.beat(t, member, 0, "in"))
+	}
+}
+
+// TestGroupAfterItsLogFailed: a decision that the log did not take is not told, and not kept.
+func TestGroupAfterItsLogFailed(t *testing.T) {
+	for name, script := range map[string]string{"write": "write *.log times=1 eio", "full": "write *.log times=1 enospc", "sync": "sync *.log times=1 eio\nsyncvolume * times=1 eio"} {
+		t.Run(name, func(t *testing.T) {
+			fs, err := vfs.WithFaults(vfs.NewMem(), "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			tb := start(t, few(Config{FS: fs}))
+			tb.create(t, "in", 4, nil)
+			c := tb.dial(t)
+			if r := c.beat(t, "a", 0, "in"); r.ErrorCode != 0 || r.MemberEpoch != 2 {
+				t.Fatalf("%+v", r)
+			}
+			if err := fs.Set(script); err != nil {
+				t.Fatal(err)
+			}
+			if r := c.beat(t, "b", 0, "in"); r.ErrorCode != kerr.NotCoordinator.Code {
+				t.Fatalf("%+v", r)
+			}
+			if err := fs.Set(""); err != nil {
+				t.Fatal(err)
+			}
+			var r *kmsg.ConsumerGroupHeartbeatResponse
+			waitFor(t, "the log to be read again", func() bool { r = c.beat(t, "a", 2); return r.ErrorCode == 0 })
+			// After a failed sync what was written may be there or not; after a failed write it is not.
+			if r.MemberEpoch != 2 || name != "sync" && r.Assignment != nil {
+				t.Fatalf("%+v", r)
+			}
+			if r := c.beat(t, "b", 0, "in"); r.ErrorCode != 0 || r.MemberEpoch != 3 {
+				t.Fatalf("%+v", r)
+			}
+		})
+	}
 }

@@ -326,7 +326,7 @@ func TestProduceOutsideTheTransaction(t *testing.T) {
 		leave()
 		return errs[0]
 	}
-	if err := enter(0); !errors.Is(err, kerr.InvalidTxnState) {
+	if err := enter(0); !errors.Is(err, kerr.TransactionAbortable) {
 		t.Fatalf("before the transaction: %v", err)
 	}
 	addReq := kmsg.NewPtrAddPartitionsToTxnRequest()
@@ -338,7 +338,7 @@ func TestProduceOutsideTheTransaction(t *testing.T) {
 	if err := enter(0); err != nil {
 		t.Fatal(err)
 	}
-	if err := enter(1); !errors.Is(err, kerr.InvalidTxnState) {
+	if err := enter(1); !errors.Is(err, kerr.TransactionAbortable) {
 		t.Fatalf("another partition: %v", err)
 	}
 	end := kmsg.NewPtrEndTxnRequest()
@@ -346,7 +346,7 @@ func TestProduceOutsideTheTransaction(t *testing.T) {
 	if got := c.ask(t, end).(*kmsg.EndTxnResponse); got.ErrorCode != 0 {
 		t.Fatal(got)
 	}
-	if err := enter(0); !errors.Is(err, kerr.InvalidTxnState) {
+	if err := enter(0); !errors.Is(err, kerr.TransactionAbortable) {
 		t.Fatalf("after the transaction: %v", err)
 	}
 }

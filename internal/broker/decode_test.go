@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -70,8 +71,18 @@ func FuzzDecodeFetch(f *testing.F) {
 			return
 		}
 		if got.minBytes != int(want.MinBytes) || got.maxBytes != int(want.MaxBytes) || got.committed != (want.IsolationLevel == 1) ||
-			version >= 7 && got.sessionID != want.SessionID || len(got.topics) != len(want.Topics) {
+			version >= 7 && (got.sessionID != want.SessionID || got.sessionEpoch != want.SessionEpoch) ||
+			version <= 14 && got.replica != want.ReplicaID || version >= 15 && got.replica != want.ReplicaState.ID || len(got.topics) != len(want.Topics) {
 			t.Fatalf("%+v, want %+v", got, want)
+		}
+		var forgotten []sessionKey
+		for _, t := range want.ForgottenTopics {
+			for _, p := range t.Partitions {
+				forgotten = append(forgotten, sessionKey{t.Topic, t.TopicID, p})
+			}
+		}
+		if !slices.Equal(got.forgotten, forgotten) {
+			t.Fatalf("forgotten %v, want %v", got.forgotten, forgotten)
 		}
 		for i, topic := range want.Topics {
 			if got.topics[i].name != topic.Topic || got.topics[i].id != topic.TopicID || len(got.topics[i].parts) != len(topic.Partitions) {
@@ -79,7 +90,8 @@ func FuzzDecodeFetch(f *testing.F) {
 			}
 			for j, part := range topic.Partitions {
 				p := got.topics[i].parts[j]
-				if p.index != part.Partition || p.offset != part.FetchOffset || p.maxBytes != int(part.PartitionMaxBytes) || p.epoch != part.CurrentLeaderEpoch {
+				if p.index != part.Partition || p.offset != part.FetchOffset || p.maxBytes != int(part.PartitionMaxBytes) || p.epoch != part.CurrentLeaderEpoch ||
+					version >= 12 && p.lastEpoch != part.LastFetchedEpoch {
 					t.Fatalf("topic %d partition %d: %+v, want %+v", i, j, p, part)
 				}
 			}

@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"errors"
 	"io"
 	"sync"
 
@@ -65,27 +66,78 @@ func (f *fetchRequest) fields(w *writer) (cuts []cut) {
 	w.int32(f.throttleMS)
 	if f.version >= 7 {
 		w.int16(codeOf(f.err))
-		w.int32(0) // session
+		w.int32(f.sessionID)
 	}
-	w.length(len(f.topics))
+	topics := 0
+	for i := range f.topics {
+		if f.topics[i].told() > 0 {
+			topics++
+		}
+	}
+	w.length(topics)
 	for i := range f.topics {
 		t := &f.topics[i]
+		told := t.told()
+		if told == 0 {
+			continue
+		}
 		if f.version >= 13 {
 			w.uuid(t.id)
 		} else {
 			w.string(t.name)
 		}
-		w.length(len(t.parts))
+		w.length(told)
 		for j := range t.parts {
 			p := &t.parts[j]
+			if p.omit {
+				continue
+			}
 			p.fields(w, f)
 			cuts = append(cuts, cut{len(w.b), &p.chunk})
-			w.tags()
+			p.tags(w, f)
 		}
 		w.tags()
 	}
 	w.tags()
 	return cuts
+}
+
+// told is how many partitions are in the answer; a topic that was named without any is.
+func (t *fetchTopic) told() (n int) {
+	for i := range t.parts {
+		if !t.parts[i].omit {
+			n++
+		}
+	}
+	return n
+}
+
+// Tags of a partition.
+const (
+	divergingEpochTag = 0
+	currentLeaderTag  = 1
+)
+
+// tags writes a partition behind its records.
+func (p *fetchPartition) tags(w *writer, f *fetchRequest) {
+	switch {
+	case f.version >= 12 && p.diverges && p.err == nil:
+		w.uvarint(1)
+		w.uvarint(divergingEpochTag)
+		w.uvarint(4 + 8 + 1)
+		w.int32(p.endEpoch)
+		w.int64(p.endOffset)
+		w.tags()
+	case f.version >= 16 && errors.Is(p.err, kerr.NotLeaderForPartition) && p.log != nil:
+		w.uvarint(1)
+		w.uvarint(currentLeaderTag)
+		w.uvarint(4 + 4 + 1)
+		w.int32(f.node)
+		w.int32(leaderEpoch)
+		w.tags()
+	default:
+		w.tags()
+	}
 }
 
 // fields writes a partition up to the length of its records.
@@ -96,7 +148,7 @@ func (p *fetchPartition) fields(w *writer, f *fetchRequest) {
 		p.chunk.Release()
 	}
 	w.int32(p.index)
-	w.int16(codeOf(p.err))
+	w.int16(storageCode(p.err, f.version >= 6))
 	w.int64(hw)
 	w.int64(lso)
 	if f.version >= 5 {

@@ -81,7 +81,7 @@ func (gc *groups) commit(id string, by group.Committer, pid int64, epoch int16, 
 }
 
 // endTxn writes a transaction's marker into a partition of __consumer_offsets, and decides its offsets.
-func (gc *groups) endTxn(i int32, pid int64, epoch int16, commit bool) (at place, err error) {
+func (gc *groups) endTxn(i int32, pid int64, epoch int16, commit bool, coordinator int32) (at place, err error) {
 	gc.mu.Lock()
 	defer gc.mu.Unlock()
 	if err := gc.load(); err != nil {
@@ -92,7 +92,7 @@ func (gc *groups) endTxn(i int32, pid int64, epoch int16, commit bool) (at place
 		return at, err
 	}
 	at.log = log
-	if at.offset, err = log.AppendMarker(pid, epoch, commit, coordinatorEpoch); err != nil {
+	if at.offset, err = log.AppendMarker(pid, epoch, commit, coordinator); err != nil {
 		return at, err
 	}
 	gc.state.all.EndTxn(pid, commit, gc.inPartition(i))
@@ -135,25 +135,17 @@ func (gc *groups) drop(g *group.Group, now time.Time, match func(group.Partition
 	return at, nil
 }
 
-// topicChanged tells the groups, and forgets the offsets of a topic that is gone: another of its name begins at 0.
+// topicChanged forgets the offsets of a topic that is gone: another of its name begins at 0.
 func (gc *groups) topicChanged(e metadata.Event) {
-	internal := e.New != nil && e.New.Internal() || e.Old != nil && e.Old.Internal()
-	if internal || e.Old != nil && e.New != nil && e.Old.Partitions == e.New.Partitions {
+	if e.Old == nil || e.New != nil || e.Old.Internal() {
 		return
 	}
 	gc.mu.Lock()
 	defer gc.mu.Unlock()
-	if e.New != nil && !gc.mu.loaded {
-		return // who reads the log later looks at the topics then
-	}
 	if gc.load() != nil {
 		return
 	}
 	for _, g := range gc.state.all {
-		g.TopicsChanged()
-		if e.New != nil {
-			continue
-		}
 		match := func(p group.Partition) bool { return p.Topic == e.Old.Name }
 		if _, err := gc.drop(g, gc.b.config.Now(), match, false); err != nil {
 			gc.giveUp(err)

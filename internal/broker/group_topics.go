@@ -2,17 +2,30 @@ package broker
 
 import (
 	"strings"
+	"sync/atomic"
 
 	"github.com/millrace/millrace/internal/broker/group"
 	"github.com/millrace/millrace/internal/broker/metadata"
 )
 
 // groupTopics are the node's topics as groups see them.
-type groupTopics struct{ meta *metadata.Store }
+type groupTopics struct {
+	meta    *metadata.Store
+	changes atomic.Int64
+}
 
-func (t groupTopics) ByName(name string) (group.Topic, bool) { return groupTopic(t.meta.Topic(name)) }
+func newGroupTopics(meta *metadata.Store) *groupTopics {
+	t := &groupTopics{meta: meta}
+	t.changes.Store(1)
+	meta.Watch(func(metadata.Event) { t.changes.Add(1) }) // before the change is answered, so that who asks next is told of it
+	return t
+}
 
-func (t groupTopics) ByID(id group.TopicID) (group.Topic, bool) {
+func (t *groupTopics) Version() int64 { return t.changes.Load() }
+
+func (t *groupTopics) ByName(name string) (group.Topic, bool) { return groupTopic(t.meta.Topic(name)) }
+
+func (t *groupTopics) ByID(id group.TopicID) (group.Topic, bool) {
 	return groupTopic(t.meta.TopicByID(id))
 }
 
@@ -24,7 +37,7 @@ func groupTopic(t *metadata.Topic) (group.Topic, bool) {
 }
 
 // Names leaves out what is not Kafka's: a pattern must not make a consumer read a job's journal.
-func (t groupTopics) Names() (out []string) {
+func (t *groupTopics) Names() (out []string) {
 	for _, topic := range t.meta.Topics() {
 		if !strings.HasPrefix(topic.Name, "__millrace") {
 			out = append(out, topic.Name)

@@ -33,7 +33,7 @@ type groupReply struct {
 func newGroups(b *Broker) *groups {
 	ms := func(name string) time.Duration { return time.Duration(b.meta.SettingInt(name)) * time.Millisecond }
 	gc := &groups{config: group.Config{
-		Topics: groupTopics{b.meta},
+		Topics: newGroupTopics(b.meta),
 		Consumer: group.ConsumerConfig{
 			Session:   ms("group.consumer.session.timeout.ms"),
 			Heartbeat: ms("group.consumer.heartbeat.interval.ms"),

@@ -91,6 +91,14 @@ func (r *reader) array(size int) int {
 	return n
 }
 
+// topicSize is the least size of a topic: an empty name, no partitions, in flexible versions no tags.
+func topicSize(flexible bool) int {
+	if flexible {
+		return 1 + 1 + 1
+	}
+	return 2 + 4
+}
+
 // string reads a string; null is empty, and not ok.
 func (r *reader) string() (s string, ok bool) {
 	n := 0
@@ -115,13 +123,20 @@ func (r *reader) bytes() []byte {
 }
 
 // tags skips tagged fields.
-func (r *reader) tags() {
+func (r *reader) tags() { r.tagged(nil) }
+
+// tagged hands each tagged field to fn, which need not read it to its end.
+func (r *reader) tagged(fn func(tag int, field *reader)) {
 	if !r.flexible {
 		return
 	}
 	for n := r.uvarint(); n > 0 && !r.bad; n-- {
-		r.uvarint()
-		r.take(r.uvarint())
+		tag := r.uvarint()
+		field := reader{b: r.take(r.uvarint()), flexible: true}
+		if fn != nil && !r.bad {
+			fn(tag, &field)
+			r.bad = field.bad
+		}
 	}
 }
 

@@ -640,6 +640,17 @@ func TestSecretsAreNotTold(t *testing.T) {
 	}
 }
 
+// TestControllersListener: of Kafka's own configuration only clients' listeners are served.
+func TestControllersListener(t *testing.T) {
+	list, err := ParseListeners(map[string]string{
+		"listeners": "PLAINTEXT://:9092,CONTROLLER://:9093", "controller.listener.names": "CONTROLLER",
+		"advertised.listeners": "PLAINTEXT://localhost:9092,CONTROLLER://localhost:9093",
+	})
+	if want := (ListenerConfig{"PLAINTEXT", "PLAINTEXT", ":9092", "localhost:9092"}); err != nil || len(list) != 1 || list[0] != want {
+		t.Errorf("%+v, %v", list, err)
+	}
+}
+
 // TestListenerMistakes are said in one line that names the setting.
 func TestListenerMistakes(t *testing.T) {
 	for _, c := range []struct {

@@ -171,13 +171,16 @@ func (tc *transactions) expire(id string) {
 	if tc.mu.closed || e == nil {
 		return
 	}
-	next := e.Expire(tc.b.config.Now())
-	if next == nil {
+	next, err := e.Expire(tc.b.config.Now(), tc.b.NextProducerID)
+	if err == nil && next == nil {
 		tc.armEntry(e)
 		return
 	}
-	tc.b.config.Report(fmt.Sprintf("transaction of %s aborted: open for longer than %v", id, next.Timeout))
-	if e, err := tc.put(next); err == nil {
+	if err == nil {
+		tc.b.config.Report(fmt.Sprintf("transaction of %s aborted: open for longer than %v", id, next.Timeout))
+		e, err = tc.put(next)
+	}
+	if err == nil {
 		tc.finish(e)
 	} else if tc.mu.loaded {
 		// A full disk, say: the transaction holds readers back until it can be ended.
@@ -186,14 +189,17 @@ func (tc *transactions) expire(id string) {
 	}
 }
 
-// add puts partitions into a producer's transaction.
-func (tc *transactions) add(id string, pid int64, epoch int16, partitions []txn.Partition) (at place, err error) {
+// add puts partitions into a producer's transaction; version is the client's transaction.version.
+func (tc *transactions) add(id string, pid int64, epoch int16, partitions []txn.Partition, version int16) (at place, err error) {
+	if id == "" {
+		return at, kerr.InvalidRequest
+	}
 	tc.mu.Lock()
 	defer tc.mu.Unlock()
 	if err := tc.load(); err != nil {
 		return at, err
 	}
-	next, err := tc.get(id).Add(tc.b.config.Now(), pid, epoch, partitions)
+	next, err := tc.get(id).Add(tc.b.config.Now(), pid, epoch, partitions, version)
 	if err != nil {
 		return at, err
 	}
@@ -207,22 +213,32 @@ func (tc *transactions) add(id string, pid int64, epoch int16, partitions []txn.
 	return e.at, nil
 }
 
-// end decides a producer's transaction; the ending is nil if it was over before.
-func (tc *transactions) end(id string, pid int64, epoch int16, commit bool) (*ending, error) {
+// end decides a producer's transaction, with raise as transaction.version 2 does it. The ending is nil if it was over before; now is
+// what the producer has after it.
+func (tc *transactions) end(id string, pid int64, epoch int16, commit, raise bool) (end *ending, now *txn.Txn, err error) {
+	if id == "" {
+		return nil, nil, kerr.InvalidRequest
+	}
 	tc.mu.Lock()
 	defer tc.mu.Unlock()
 	if err := tc.load(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	next, err := tc.get(id).End(tc.b.config.Now(), pid, epoch, commit)
+	t, clock := tc.get(id), tc.b.config.Now()
+	var next *txn.Txn
+	if raise {
+		next, err = t.EndRaising(clock, pid, epoch, commit, tc.b.NextProducerID)
+	} else {
+		next, err = t.End(clock, pid, epoch, commit)
+	}
 	if err != nil || next == nil {
-		return nil, err
+		return nil, t, err
 	}
 	e, err := tc.put(next)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return tc.finish(e), nil
+	return tc.finish(e), next.Complete(clock), nil
 }
 
 // init gives a transactional id to a producer, once a transaction that it finds open is aborted.
@@ -243,7 +259,6 @@ func (tc *transactions) init(ctx context.Context, id string, timeout time.Durati
 		if end.err != nil {
 			return nil, end.err
 		}
-		rec = txn.NewProducer // it was the owner; the abort has raised the epoch
 	}
 }
 

@@ -119,12 +119,13 @@ func (tc *transactions) mark(life context.Context, t *txn.Txn) error {
 func (tc *transactions) marker(t *txn.Txn, p txn.Partition) (at place, err error) {
 	commit := t.State == txn.PrepareCommit
 	if p.Topic == offsetsTopic {
-		at, err = tc.b.groups.endTxn(p.Partition, t.ProducerID, t.Epoch, commit)
+		at, err = tc.b.groups.endTxn(p.Partition, t.ProducerID, t.Epoch, commit, coordinatorEpoch)
 	} else if at.log, err = tc.b.meta.Partition(p.Topic, p.Partition); err == nil {
 		at.offset, err = at.log.AppendMarker(t.ProducerID, t.Epoch, commit, coordinatorEpoch)
 	}
 	switch {
-	case errors.Is(err, kerr.UnknownTopicOrPartition), errors.Is(err, commitlog.ErrInvalidProducerEpoch):
+	case errors.Is(err, kerr.UnknownTopicOrPartition), errors.Is(err, commitlog.ErrInvalidProducerEpoch),
+		errors.Is(err, commitlog.ErrCoordinatorFenced): // somebody wrote markers by hand
 		return place{}, nil
 	case errors.Is(err, commitlog.ErrOffline):
 		tc.noteOffline(p, at.log, err)
@@ -162,7 +163,7 @@ func (tc *transactions) Enter(ctx context.Context, batch TxnBatch, add bool) (le
 		parts[i] = txn.Partition(p)
 	}
 	if add {
-		if _, err := tc.add(batch.ID, batch.ProducerID, batch.Epoch, parts); err != nil {
+		if _, err := tc.add(batch.ID, batch.ProducerID, batch.Epoch, parts, 2); err != nil {
 			return fail(produceError(err))
 		}
 	}
@@ -202,7 +203,9 @@ func (tc *transactions) hold(batch TxnBatch, parts []txn.Partition, errs []error
 		return nil, kerr.InvalidProducerIDMapping
 	}
 	for i, p := range parts {
-		errs[i] = e.Verify(batch.ProducerID, batch.Epoch, p)
+		if err := e.Verify(batch.ProducerID, batch.Epoch, p); err != nil {
+			errs[i] = produceError(err)
+		}
 	}
 	e.held++
 	return e, nil

@@ -294,8 +294,8 @@ func TestProduceErrors(t *testing.T) {
 		{"magic", "e", magic, kerr.InvalidRecord},
 		{"two batches", "e", two, kerr.InvalidRecord},
 		{"nothing", "e", nil, kerr.InvalidRecord},
-		{"control", "e", marker, kerr.InvalidTxnState},
-		{"no transaction", "e", txn.Bytes(), kerr.InvalidTxnState},
+		{"control", "e", marker, kerr.TransactionalIDAuthorizationFailed},
+		{"no transactional id", "e", txn.Bytes(), kerr.TransactionalIDAuthorizationFailed},
 		{"topic", "nowhere", batch("x"), kerr.UnknownTopicOrPartition},
 	} {
 		p := c.produce(t, test.topic, test.records)

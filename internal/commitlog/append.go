@@ -25,7 +25,7 @@ const (
 // AppendInfo is where batches have gone.
 type AppendInfo struct {
 	FirstOffset, LastOffset int64
-	// LogAppendTime is the time that the broker stamped, -1 with create times.
+	// LogAppendTime is the time that the broker stamped, -1 with create times; of a duplicate the batch's, as Kafka has it.
 	LogAppendTime int64
 	LogStart      int64
 	// Duplicate says that the batch was in the log before, at these offsets.
@@ -43,6 +43,11 @@ func (l *Log) Append(batches []byte, origin Origin, leaderEpoch int32) (AppendIn
 	if err := validate(batches, origin, c); err != nil {
 		return AppendInfo{}, err
 	}
+	if origin == FromClient {
+		if err := l.space.admit(len(batches), now); err != nil {
+			return AppendInfo{}, err
+		}
+	}
 	if c.inspects(batches, origin, now) {
 		var err error
 		if batches, err = c.inspect(batches, origin, now, filepath.Base(l.dir)); err != nil {
@@ -51,6 +56,9 @@ func (l *Log) Append(batches []byte, origin Origin, leaderEpoch int32) (AppendIn
 	}
 	l.mu.Lock()
 	info, err := l.appendLocked(batches, origin, leaderEpoch, c, now.UnixMilli())
+	if errors.Is(err, ErrNoSpace) && l.space.full(now, origin == FromClient) {
+		info, err = l.appendLocked(batches, origin, leaderEpoch, c, now.UnixMilli())
+	}
 	l.finishAppend(c, err != nil)
 	return info, err
 }
@@ -83,10 +91,13 @@ func (l *Log) endLocked() position {
 // producer's epoch. The reply to it should wait until it is durable.
 func (l *Log) AppendMarker(pid int64, epoch int16, commit bool, coordinatorEpoch int32) (offset int64, err error) {
 	c := l.config.Load()
-	now := l.now().UnixMilli()
-	b := wire.BuildMarker(pid, epoch, commit, coordinatorEpoch, now)
+	now := l.now()
+	b := wire.BuildMarker(pid, epoch, commit, coordinatorEpoch, now.UnixMilli())
 	l.mu.Lock()
-	info, err := l.appendLocked(b, Internal, max(l.mu.epochs.last(), 0), c, now)
+	info, err := l.appendLocked(b, Internal, max(l.mu.epochs.last(), 0), c, now.UnixMilli())
+	if errors.Is(err, ErrNoSpace) && l.space.full(now, false) {
+		info, err = l.appendLocked(b, Internal, max(l.mu.epochs.last(), 0), c, now.UnixMilli())
+	}
 	l.finishAppend(c, err != nil)
 	return info.FirstOffset, err
 }
@@ -137,7 +148,10 @@ func validateBatch(b wire.Batch, origin Origin, c *Config) error {
 	if b.IsControl() {
 		return fmt.Errorf("%w: a client may not write control records", ErrInvalidRecord)
 	}
-	if b.Codec() > wire.Zstd || b.ProducerID() >= 0 && (b.ProducerEpoch() < 0 || b.BaseSequence() < 0) {
+	if b.ProducerID() >= 0 && b.ProducerEpoch() < 0 {
+		return fmt.Errorf("%w: producer %d has epoch %d", ErrInvalidProducerEpoch, b.ProducerID(), b.ProducerEpoch())
+	}
+	if b.Codec() > wire.Zstd || b.ProducerID() >= 0 && b.BaseSequence() < 0 {
 		return fmt.Errorf("%w: codec %v, producer %d, epoch %d, sequence %d", ErrInvalidRecord, b.Codec(), b.ProducerID(),
 			b.ProducerEpoch(), b.BaseSequence())
 	}
@@ -157,6 +171,7 @@ func (l *Log) appendLocked(batches []byte, origin Origin, leaderEpoch int32, c *
 		return info, err
 	} else if dup != nil {
 		info.FirstOffset, info.LastOffset, info.Duplicate = dup.lastOffset-int64(dup.delta), dup.lastOffset, true
+		info.LogAppendTime = dup.time
 		return info, nil
 	}
 	first := l.end.Load()
@@ -236,11 +251,13 @@ func (l *Log) openFailed(err error) error {
 
 // writeFailed tells a full disk, after which the log is as it was, from one that is not to be trusted.
 func (l *Log) writeFailed(err error) error {
-	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+	if isFull(err) {
 		return fmt.Errorf("%w: %w", ErrNoSpace, err)
 	}
 	return l.offline(err)
 }
+
+func isFull(err error) bool { return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) }
 
 // record enters batches that were written into the indexes and the state, and moves the end of the log behind them.
 func (l *Log) record(batches []byte, c *Config, now int64) {

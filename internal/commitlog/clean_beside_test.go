@@ -22,7 +22,7 @@ func TestCleanBeside(t *testing.T) {
 	l := mustOpen(t, Options{FS: vfs.OS, Dir: filepath.Join(t.TempDir(), "p"), Config: c})
 	var done atomic.Bool
 	var all sync.WaitGroup
-	all.Go(func() { writeKeyed(t, l, 3000); done.Store(true) })
+	all.Go(func() { writeKeyed(t, l, 1500); done.Store(true) })
 	for i := range 3 {
 		all.Go(func() {
 			for rng := rand.New(rand.NewSource(int64(i))); !done.Load(); {
@@ -53,7 +53,7 @@ func TestCleanBeside(t *testing.T) {
 		newest[v] = v
 	}
 	for k := range 20 {
-		if v := fmt.Sprintf("%d of %d", 3000-20+k, k); newest[v] == "" {
+		if v := fmt.Sprintf("%d of %d", 1500-20+k, k); newest[v] == "" {
 			t.Errorf("key %d has lost its newest value %q", k, v)
 		}
 	}
@@ -142,6 +142,9 @@ func BenchmarkClean(b *testing.B) {
 		}
 		if err := l.WaitDurable(b.Context(), l.EndOffset()-1); err != nil {
 			b.Fatal(err)
+		}
+		for list := *l.segments.Load(); l.settled() < list[len(list)-1].base; {
+			time.Sleep(time.Millisecond)
 		}
 		b.StartTimer()
 		stats, err := l.Clean(b.Context(), CleanOptions{FirstDirty: -1, MapBytes: 1 << 24, MapLoad: 0.9})

@@ -421,7 +421,7 @@ func (t *cleanModel) crashPoints(from *vfs.Mem, fn func(vfs.FS)) (points []*vfs.
 	work := from.CrashClone(vfs.CrashOptions{UnsyncedDataPercent: 100})
 	take := func() {
 		for _, percent := range []int{0, 50, 100} {
-			if len(points) < 200 {
+			if len(points) < 120 {
 				points = append(points, work.CrashClone(vfs.CrashOptions{Seed: t.rng.Int63(), UnsyncedDataPercent: percent}))
 			}
 		}

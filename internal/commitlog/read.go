@@ -32,7 +32,9 @@ type FileRange struct {
 type Chunk struct {
 	// FirstBatchOffset is the base offset of the first batch, -1 if the chunk is empty.
 	FirstBatchOffset int64
-	Range            FileRange
+	// Below bounds the offsets of the records: all are less. It is what the index knows without reading, and may be more than need be.
+	Below int64
+	Range FileRange
 	// Damage, if not nil, says that the chunk stands for records that cannot be read: one batch without records (gap.go).
 	Damage  *DamageError
 	segment *segment
@@ -156,7 +158,7 @@ func (l *Log) readSegment(s *segment, offset int64, maxBytes int, limit Limit, m
 	if err != nil {
 		return empty, -1, err
 	}
-	return Chunk{FirstBatchOffset: base, Range: FileRange{f, pos, int(cut - pos)}, segment: s}, -1, nil
+	return Chunk{FirstBatchOffset: base, Below: min(s.above(cut), below), Range: FileRange{f, pos, int(cut - pos)}, segment: s}, -1, nil
 }
 
 // limits is the offset below which a reader may see, and the position in the segment where its sight ends.
@@ -282,6 +284,16 @@ func (s *segment) fit(pos, end int64, maxBytes int, minOneBatch bool) (int64, er
 		}
 		cut = next
 	}
+}
+
+// above is an offset that is above those of all batches before a position.
+func (s *segment) above(pos int64) int64 {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if i := s.mu.index.interval(pos - 1); i < len(s.mu.index) {
+		return s.base + int64(s.mu.index[i].rel) + 1
+	}
+	return s.next.Load()
 }
 
 func (s *segment) surveyed() bool {

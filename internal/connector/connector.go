@@ -51,6 +51,8 @@ type Option struct {
 	Required bool
 	Values   []string // of an enum
 	Doc      string
+	// Check says what else is wrong with a value of the right type; nil: nothing.
+	Check func(value string) error
 }
 
 // Factory makes the sources and sinks of one connector. A factory without
@@ -63,10 +65,16 @@ type Factory struct {
 	Options []Option
 	// Formats says which of format, key.format and value.format the connector
 	// takes; their own options are checked against the format's specification.
-	Formats bool
+	Formats Formats
+	// DefaultFormat is that of a table that names none; empty: it must name one.
+	DefaultFormat string
 	// Metadata are the metadata columns that can be declared.
 	Metadata []Column
 
+	// Check says what is wrong with a table when it is declared, beyond its single
+	// options: an *OptionError where one of them is to blame. nil: nothing is. What
+	// an OPTIONS hint may still add is left to NewSource and NewSink.
+	Check     func(Table) error
 	NewSource func(Table, Env) (Source, error)
 	NewSink   func(Table, Env) (Sink, error)
 }
@@ -96,6 +104,13 @@ type Source interface {
 	// the reader's batches have these columns, in this order. wake is called,
 	// from any goroutine and without locks held, when Poll may find new rows.
 	Open(ctx context.Context, split Split, columns []int, wake func()) (Reader, error)
+}
+
+// ColumnChecker is a Source that may not be able to give every column that the table
+// declares. It is asked when a query is planned.
+type ColumnChecker interface {
+	// CheckColumns says why Open would fail with these columns.
+	CheckColumns(columns []int) error
 }
 
 // Split is a part of a source that is read in order: a partition, a file.

@@ -121,6 +121,7 @@ func (j *Job) resume(rec *journal.Recovered) error {
 		j.note(d.String() + "; it was not committed and is dropped")
 	}
 	j.config.MaxParallelism = b.MaxParallelism
+	j.config.Workers = min(j.config.Workers, b.MaxParallelism)
 	if err := j.config.validate(j.spec.Graph); err != nil {
 		return err
 	}

@@ -138,7 +138,7 @@ func (j *job) ended(err error) {
 			e.Error = err.Error()
 		}
 		if werr := j.node.system.write(entry{Job: &e}); werr != nil {
-			err = errors.Join(err, werr)
+			err = also(err, werr)
 		} else if state != engine.Failed {
 			j.node.dropJournal(j.entry.ID)
 		}

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net"
 	"net/http"
 	"os"
@@ -49,6 +48,8 @@ type Config struct {
 	Report func(string)
 	// Hook is called at named points around a commit; see engine.Config.
 	Hook func(point string)
+
+	files vfs.FS // of tests, in the place of the memory's
 }
 
 // Node is an open node. It is safe for concurrent use.
@@ -85,7 +86,10 @@ func Open(config Config) (_ *Node, err error) {
 	var files vfs.FS = vfs.OS
 	dir := config.Data
 	if dir == "" {
-		files, dir = vfs.NewMem(), "data"
+		files, dir = config.files, "data"
+	}
+	if files == nil {
+		files = vfs.NewMem()
 	}
 	if _, err := isNew(config.Data); err != nil {
 		return nil, err
@@ -102,9 +106,9 @@ func Open(config Config) (_ *Node, err error) {
 	}()
 	n.broker, err = broker.Open(broker.Config{FS: files, Dir: dir, Advertised: config.Advertised, Settings: config.Settings, Report: n.report})
 	if err != nil {
-		return nil, err
+		return nil, unusable(config.Data, err)
 	}
-	n.link = &logBroker{broker: n.broker}
+	n.link = &logBroker{broker: n.broker, closing: n.ctx}
 	n.connectors = connectors(n.link)
 	if err := n.restore(); err != nil {
 		return nil, err
@@ -122,24 +126,6 @@ func connectors(link logconn.Broker) []*connector.Factory {
 		blackhole.Factory(),
 		print.Factory(os.Stdout, os.Stderr),
 	}
-}
-
-// isNew says that there is no data directory yet: nothing that a script could build
-// on, and nothing that should be there after a script that cannot run. A file in its
-// place is an error.
-func isNew(dir string) (bool, error) {
-	if dir == "" {
-		return true, nil
-	}
-	switch info, err := os.Stat(dir); {
-	case errors.Is(err, fs.ErrNotExist):
-		return true, nil
-	case err != nil:
-		return false, err
-	case !info.IsDir():
-		return false, fmt.Errorf("data directory %s is refused: it is a file", dir)
-	}
-	return false, nil
 }
 
 // restore makes again what the system topic tells of.
@@ -294,5 +280,5 @@ func (n *Node) Close() error {
 		}
 	}
 	n.running.Wait()
-	return errors.Join(errs...)
+	return also(nil, errors.Join(errs...))
 }

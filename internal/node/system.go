@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/millrace/millrace/internal/broker"
+	"github.com/millrace/millrace/internal/broker/metadata"
 	"github.com/millrace/millrace/internal/commitlog"
 	"github.com/millrace/millrace/internal/wire"
 )
@@ -56,41 +57,40 @@ type runEntry struct {
 	Done   bool   `json:"done"`
 }
 
-// system is the system topic's partition.
+// system is the system topic's partition. The topic is made when there is something
+// to remember: a start on an empty directory waits for no disk because of it.
 type system struct {
-	log *commitlog.Log
-	mu  struct {
+	meta *metadata.Store
+	mu   struct {
 		sync.Mutex
+		log     *commitlog.Log // nil while there is no topic
 		builder *wire.Builder
 	}
 }
 
 func openSystem(b *broker.Broker) (*system, []entry, error) {
-	meta := b.Metadata()
-	t := meta.Topic(systemTopic)
+	s := &system{meta: b.Metadata()}
+	s.mu.builder = wire.NewBuilder(nil)
+	t := s.meta.Topic(systemTopic)
 	if t == nil {
-		var err error
-		if t, err = meta.Create(systemTopic, 1, map[string]string{"retention.ms": "-1", "retention.bytes": "-1"}); err != nil {
-			return nil, nil, err
-		}
+		return s, nil, nil
 	}
-	log, err := meta.PartitionOf(t, 0)
+	log, err := s.meta.PartitionOf(t, 0)
 	if err != nil {
 		return nil, nil, err
 	}
-	s := &system{log: log}
-	s.mu.builder = wire.NewBuilder(nil)
-	entries, err := s.read()
+	s.mu.log = log
+	entries, err := readEntries(log)
 	if err != nil {
 		return nil, nil, fmt.Errorf("topic %s, which holds the node's tables and jobs: %w", systemTopic, err)
 	}
 	return s, entries, nil
 }
 
-func (s *system) read() (entries []entry, err error) {
-	p := partition{s.log}
+func readEntries(log *commitlog.Log) (entries []entry, err error) {
+	p := partition{log: log}
 	var buf []byte
-	for at := s.log.StartOffset(); at < s.log.EndOffset(); {
+	for at := log.StartOffset(); at < log.EndOffset(); {
 		if buf, err = p.read(at, 1<<20, buf[:0], commitlog.End, true); err != nil {
 			return nil, err
 		}
@@ -126,13 +126,31 @@ func (s *system) write(e entry) error {
 	if err != nil {
 		return err
 	}
-	s.mu.Lock()
-	s.mu.builder.Reset(nil)
-	s.mu.builder.Append(time.Now().UnixMilli(), nil, value, nil)
-	info, err := s.log.Append(s.mu.builder.Bytes(), commitlog.Internal, leaderEpoch)
-	s.mu.Unlock()
+	log, last, err := s.append(value)
 	if err != nil {
 		return err
 	}
-	return s.log.WaitDurable(context.Background(), info.LastOffset)
+	return log.WaitDurable(context.Background(), last)
+}
+
+func (s *system) append(value []byte) (log *commitlog.Log, last int64, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.mu.log == nil {
+		if s.mu.log, err = s.create(); err != nil {
+			return nil, 0, err
+		}
+	}
+	s.mu.builder.Reset(nil)
+	s.mu.builder.Append(time.Now().UnixMilli(), nil, value, nil)
+	info, err := s.mu.log.Append(s.mu.builder.Bytes(), commitlog.Internal, leaderEpoch)
+	return s.mu.log, info.LastOffset, err
+}
+
+func (s *system) create() (*commitlog.Log, error) {
+	t, err := s.meta.Create(systemTopic, 1, map[string]string{"retention.ms": "-1", "retention.bytes": "-1"})
+	if err != nil {
+		return nil, err
+	}
+	return s.meta.PartitionOf(t, 0)
 }

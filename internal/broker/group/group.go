@@ -38,7 +38,7 @@ type Config struct {
 	MaxSize int
 	// Consumer rules groups of the consumer protocol (KIP-848).
 	Consumer ConsumerConfig
-	// Topics are the node's. They may change between commands; TopicsChanged tells the group.
+	// Topics are the node's. They may change between commands.
 	Topics Topics
 }
 

@@ -43,6 +43,8 @@ type Topics interface {
 	ByID(id TopicID) (Topic, bool)
 	// Names are all names, in any order.
 	Names() []string
+	// Version is another one after any of that has changed, and never 0.
+	Version() int64
 }
 
 // Fault is an error with the sentence that Kafka puts beside its code.
@@ -74,13 +76,13 @@ type modern struct {
 	target             map[string]Assignment
 	owners             map[IDPartition]string
 	patterns           map[string][]string // regular expressions that members subscribe with, and the topics they match
-	stale              bool                // topics have changed since hash and patterns were looked at
+	seen               int64               // the version of the topics that hash and patterns were made of; 0 for none
 }
 
 func newModern() *modern {
 	return &modern{
 		members: map[string]*modernMember{}, static: map[string]string{}, target: map[string]Assignment{}, owners: map[IDPartition]string{},
-		patterns: map[string][]string{}, stale: true,
+		patterns: map[string][]string{},
 	}
 }
 
@@ -203,13 +205,6 @@ func (g *Group) tickModern(now time.Time) {
 		}
 	}
 	g.removeModern(now, late)
-}
-
-// TopicsChanged says that topics came, went or grew. Members hear of it when they next come.
-func (g *Group) TopicsChanged() {
-	if g.modern != nil {
-		g.modern.stale = true
-	}
 }
 
 // Type is the group's protocol generation by Kafka's name.

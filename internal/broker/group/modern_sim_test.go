@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // simTopics are topics that can be made and can grow.
@@ -17,6 +18,14 @@ type simTopics map[string]Topic
 
 func (s simTopics) ByName(name string) (Topic, bool) { t, ok := s[name]; return t, ok }
 func (s simTopics) Names() []string                  { return slices.Sorted(maps.Keys(s)) }
+
+// Version rises, for topics only come and grow.
+func (s simTopics) Version() (v int64) {
+	for _, t := range s {
+		v += int64(t.Partitions) + 1
+	}
+	return v + 1
+}
 func (s simTopics) ByID(id TopicID) (Topic, bool) {
 	for _, t := range s {
 		if t.ID == id {
@@ -42,7 +51,17 @@ type simMember struct {
 	pattern      string
 	spoken       time.Time
 	fresh        bool // it must say all of itself
+	classic      simProtocol
 }
+
+// simProtocol is what a member speaks.
+type simProtocol int
+
+const (
+	speaksConsumer    simProtocol = iota
+	speaksEager                   // the classic protocol: it lets go of all before it joins
+	speaksCooperative             // the classic protocol: it keeps what it has over a rebalance
+)
 
 type sim struct {
 	t       *testing.T
@@ -58,13 +77,15 @@ type sim struct {
 	deleted map[string]bool
 }
 
+const simSession = 10 * time.Second
+
 var simConfig = Config{
 	MinSession: time.Second, MaxSession: time.Minute,
-	Consumer: ConsumerConfig{Session: 10 * time.Second, Heartbeat: time.Second, Assignors: []string{"uniform", "range"}, Migration: "bidirectional"},
+	Consumer: ConsumerConfig{Session: simSession, Heartbeat: time.Second, Assignors: []string{"uniform", "range"}, Migration: "upgrade"},
 }
 
-// TestConsumerGroupSimulation lets members join, leave, fall silent, lose answers, change their minds and be slow to let go, while
-// topics come and grow and the coordinator is read back from its log. At every step no two members that may still act own a partition,
+// TestConsumerGroupSimulation lets members of both protocols join, leave, fall silent, lose answers, change their minds and be slow to
+// let go, while topics come and grow and the coordinator is read back from its log. At every step no two members that may still act own a partition,
 // the epoch never falls, and memory is what the log says; when all are quiet, everybody ends at the target and every partition that
 // somebody wants is owned.
 func TestConsumerGroupSimulation(t *testing.T) {
@@ -103,7 +124,6 @@ func (s *sim) step() {
 	case n < 15:
 		name := string('a' + rune(s.rnd.IntN(4)))
 		s.topics.put(name, s.topics[name].Partitions+1+int32(s.rnd.IntN(2)))
-		s.g.TopicsChanged()
 	case n < 18 && len(s.members) > 0:
 		m := s.members[s.rnd.IntN(len(s.members))]
 		m.topics, m.pattern, m.fresh = s.subscription()
@@ -130,7 +150,9 @@ func (s *sim) join() {
 	s.nextID++
 	m := &simMember{id: fmt.Sprintf("m%03d", s.nextID), owned: map[IDPartition]bool{}}
 	m.topics, m.pattern, m.fresh = s.subscription()
-	if s.rnd.IntN(3) == 0 {
+	if n := s.rnd.IntN(8); n < 2 && s.g.modern != nil && len(s.g.modern.members) > 0 {
+		m.classic, m.topics = simProtocol(n+1), []string{"a", "b", "c"}[s.rnd.IntN(3):]
+	} else if s.rnd.IntN(3) == 0 {
 		m.instance = fmt.Sprintf("i%d", s.rnd.IntN(3))
 	}
 	s.members = append(s.members, m)
@@ -161,6 +183,10 @@ func (s *sim) request(m *simMember) Beat {
 
 // beat sends a heartbeat; the answer may be lost.
 func (s *sim) beat(m *simMember, lost bool) {
+	if m.classic != speaksConsumer {
+		s.beatClassic(m, lost)
+		return
+	}
 	out, err := s.g.Beat(s.now, s.request(m))
 	s.take()
 	if lost {
@@ -189,10 +215,71 @@ func (s *sim) beat(m *simMember, lost bool) {
 	}
 }
 
+// beatClassic is a heartbeat of the classic protocol, and the rebalance that it asks for.
+func (s *sim) beatClassic(m *simMember, lost bool) {
+	fenced := func() { m.owned, m.epoch = map[IDPartition]bool{}, 0 }
+	if m.epoch > 0 {
+		switch err := s.g.Heartbeat(s.now, m.id, nil, m.epoch); err {
+		case nil:
+			m.spoken = s.now
+			return
+		case kerr.RebalanceInProgress:
+			m.spoken = s.now
+		default:
+			fenced()
+			return
+		}
+	}
+	if m.classic == speaksEager {
+		clear(m.owned)
+	}
+	sub := kmsg.NewConsumerMemberMetadata()
+	sub.Version, sub.Topics = 1, m.topics
+	for p := range m.owned {
+		t, _ := s.topics.ByID(p.ID)
+		sub.OwnedPartitions = append(sub.OwnedPartitions, kmsg.ConsumerMemberMetadataOwnedPartition{Topic: t.Name, Partitions: []int32{p.Partition}})
+	}
+	s.g.Join(s.now, JoinRequest{
+		Ticket: 1, MemberID: m.id, NewID: m.id, Session: simSession, Rebalance: 5 * time.Second, ProtocolType: "consumer", ClientHost: "/h",
+		Protocols: []Protocol{{"range", sub.AppendTo(nil)}},
+	})
+	joined := s.take()[0].Joined
+	if joined.Err != nil {
+		fenced()
+		return
+	}
+	if lost {
+		return // it does not know its generation: the next heartbeat is refused
+	}
+	m.epoch, m.spoken = joined.Generation, s.now
+	s.g.Sync(s.now, SyncRequest{Ticket: 2, MemberID: m.id, Generation: m.epoch})
+	synced := s.take()[0].Synced
+	if synced.Err != nil {
+		return // to join again at the next heartbeat
+	}
+	a, err := readAssignment(synced.Assignment)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	clear(m.owned)
+	for _, topic := range a.Topics {
+		t, _ := s.topics.ByName(topic.Topic)
+		for _, p := range topic.Partitions {
+			m.owned[IDPartition{t.ID, p}] = true
+		}
+	}
+}
+
 func (s *sim) leave() {
 	i := s.rnd.IntN(len(s.members))
 	m := s.members[i]
 	if m.epoch <= 0 {
+		return
+	}
+	if m.classic != speaksConsumer {
+		s.g.Leave(s.now, m.id, nil)
+		s.take()
+		s.members = slices.Delete(s.members, i, i+1)
 		return
 	}
 	b := Beat{MemberID: m.id, Epoch: -1, Rebalance: -1}
@@ -208,8 +295,10 @@ func (s *sim) leave() {
 	}
 }
 
-func (s *sim) take() {
-	s.log = append(s.log, s.g.Take().Records...)
+func (s *sim) take() []Reply {
+	ready := s.g.Take()
+	s.log = append(s.log, ready.Records...)
+	return ready.Replies
 }
 
 // replay builds the group from its log.
@@ -244,7 +333,7 @@ func (s *sim) check() {
 	owner := map[IDPartition]string{}
 	for _, m := range s.members {
 		// A member whose session the group has ended knows it no later than its own: only those of whom the group knows may act.
-		if known := s.g.modern.members[m.id]; known == nil || known.epoch < 0 || s.now.Sub(m.spoken) >= s.config.Consumer.Session {
+		if known := s.g.modern.members[m.id]; known == nil || known.epoch < 0 || s.now.Sub(m.spoken) >= simSession {
 			continue
 		}
 		if known := s.g.modern.members[m.id]; m.epoch != known.epoch && m.epoch != known.previous {

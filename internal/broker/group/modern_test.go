@@ -95,7 +95,6 @@ func (h *modernHistory) run() {
 		h.g, h.records = New("g", h.config), nil
 	case "topic":
 		h.topics.put(h.d.CmdArgs[0].Key, int32(h.num("partitions", 1)))
-		h.g.TopicsChanged()
 	case "beat":
 		h.beat(id)
 	case "join":

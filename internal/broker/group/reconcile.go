@@ -11,17 +11,17 @@ import (
 // refresh looks at the topics again: patterns, and what members subscribe to. The group's epoch rises by one for each that
 // is not what it was.
 func (g *Group) refresh(now time.Time, subscription bool) {
-	mo := g.modern
+	mo, version := g.modern, g.config.Topics.Version() // before they are looked at: what changes meanwhile is seen next time
 	rise := int32(0)
 	if subscription {
 		rise = 1
 	}
-	if g.matchPatterns(now) {
+	if g.matchPatterns(now, mo.seen != version) {
 		rise++
 	}
 	hash := mo.hash
-	if rise > 0 || mo.stale {
-		hash, mo.stale = mo.hashTopics(g.config.Topics), false
+	if rise > 0 || mo.seen != version {
+		hash, mo.seen = mo.hashTopics(g.config.Topics), version
 	}
 	if hash != mo.hash && rise == 0 {
 		rise = 1
@@ -35,8 +35,8 @@ func (g *Group) refresh(now time.Time, subscription bool) {
 	}
 }
 
-// matchPatterns resolves the patterns in use that are new or, after topics changed, all of them, and drops the others.
-func (g *Group) matchPatterns(now time.Time) (changed bool) {
+// matchPatterns resolves the patterns in use that are new, or all of them, and drops the others.
+func (g *Group) matchPatterns(now time.Time, all bool) (changed bool) {
 	mo, used := g.modern, map[string]bool{}
 	for _, m := range mo.members {
 		if m.Pattern != "" {
@@ -50,7 +50,7 @@ func (g *Group) matchPatterns(now time.Time) (changed bool) {
 	}
 	for _, pattern := range slices.Sorted(maps.Keys(used)) {
 		topics, known := mo.patterns[pattern]
-		if known && !mo.stale {
+		if known && !all {
 			continue
 		}
 		matching := g.matching(pattern)
@@ -189,7 +189,7 @@ func (g *Group) removeModern(now time.Time, gone []*modernMember) {
 	if g.maybeDowngrade(now) {
 		return
 	}
-	g.matchPatterns(now)
+	g.matchPatterns(now, false)
 	g.emit(change{kind: keyEpoch, epoch: mo.epoch + 1, hash: mo.hashTopics(g.config.Topics)})
 	g.settleModern()
 }

@@ -1,6 +1,10 @@
-// Package txn decides for transactional producers (KIP-98, at transaction.version 1): who has the id now, which partitions are in
-// the transaction, whether it may end. It is pure: a decision takes the transaction as it is, and gives the one that it becomes; that
-// one is in force once it is in the log.
+// Package txn decides for transactional producers (KIP-98, KIP-890): who has the id now, which partitions are in the transaction,
+// whether it may end. It is pure: a decision takes the transaction as it is, and gives the one that it becomes; that one is in force
+// once it is in the log.
+//
+// Two generations of clients share it. At transaction.version 1 a producer keeps its epoch, and says which partitions it is going to
+// write to; its end names the epoch that it has. At version 2 each end raises the epoch (raise.go), so that whatever of a transaction
+// is late is fenced wherever it arrives. The coordinator's own aborts raise it for both.
 //
 //	        add partitions          end                        markers in all partitions
 //	Empty ───────────────▶ Ongoing ─────▶ PrepareCommit ──────────────────▶ CompleteCommit ─┐
@@ -10,8 +14,6 @@
 package txn
 
 import (
-	"encoding/binary"
-	"errors"
 	"math"
 	"sort"
 	"time"
@@ -44,14 +46,19 @@ type Txn struct {
 	ID         string
 	ProducerID int64
 	Epoch      int16
-	// LastEpoch is the one before Epoch if its owner raised it, so that the owner may ask again; -1 if it was fenced.
+	// LastEpoch is the one before Epoch if its owner knows it, so that the owner may ask again; -1 if another took the id. It is not
+	// in the record: Kafka forgets it at a restart too.
 	LastEpoch int16
-	// LastProducerID is the id before ProducerID, whose epochs ran out; -1 if there was none.
-	LastProducerID   int64
+	// LastProducerID is ProducerID as it was before the last change: another one if its epochs had run out. -1 for a new id.
+	LastProducerID int64
+	// NextProducerID, while the transaction ends, is what its producer gets in place of an id whose epochs ran out; otherwise -1.
+	NextProducerID int64
+	// Version is the transaction.version of the client that last changed it: 2, or 0 for all that came before.
+	Version          int16
 	Timeout          time.Duration
 	State            State
 	Partitions       map[Partition]struct{}
-	Updated, Started time.Time // Started is zero outside a transaction
+	Updated, Started time.Time // Started is that of the last transaction, zero if there was none since the epoch was given
 }
 
 // lastEpoch is the greatest epoch that a producer gets; the one above it is kept for fencing that producer.
@@ -76,7 +83,7 @@ func (t *Txn) Deadline() time.Time {
 
 func (t *Txn) become(now time.Time, s State) *Txn {
 	next := *t
-	next.State, next.Updated = s, now
+	next.State, next.Updated, next.LastProducerID = s, now, t.ProducerID
 	return &next
 }
 
@@ -94,52 +101,46 @@ var NewProducer = Recovering{-1, -1}
 func Init(t *Txn, now time.Time, id string, timeout time.Duration, rec Recovering, newID func() (int64, error)) (next *Txn, aborting bool, err error) {
 	if t == nil {
 		pid, err := newID()
-		return &Txn{ID: id, ProducerID: pid, LastEpoch: -1, LastProducerID: -1, Timeout: timeout, State: Empty, Updated: now}, false, err
+		return &Txn{ID: id, ProducerID: pid, LastEpoch: -1, LastProducerID: -1, NextProducerID: -1, Timeout: timeout, State: Empty, Updated: now}, false, err
 	}
-	again := rec.ProducerID == t.ProducerID && rec.Epoch == t.LastEpoch && rec.Epoch >= 0
 	switch {
+	case rec.ProducerID >= 0 && rec.ProducerID != t.ProducerID && !(rec.ProducerID == t.LastProducerID && rec.Epoch >= lastEpoch):
+		return nil, false, kerr.ProducerFenced
 	case t.Preparing():
 		return nil, false, kerr.ConcurrentTransactions
-	case rec.ProducerID >= 0 && !again && !(rec.ProducerID == t.ProducerID && rec.Epoch == t.Epoch) &&
-		!(rec.ProducerID == t.LastProducerID && rec.Epoch >= lastEpoch):
+	case rec.ProducerID >= 0 && rec.Epoch != t.Epoch && (rec.Epoch != t.LastEpoch || rec.Epoch < 0):
 		return nil, false, kerr.ProducerFenced
 	case t.State == Ongoing:
-		return t.abortFenced(now), true, nil
+		next, err = t.raise(now, PrepareAbort, newID)
+		return next, true, err
 	}
 	next = t.become(now, Empty)
 	next.Timeout, next.Partitions, next.Started = timeout, nil, time.Time{}
 	switch {
-	case again: // its first request was answered, and the answer lost
+	case rec.ProducerID >= 0 && rec.Epoch != t.Epoch: // its first request was answered, and the answer lost
 	case t.Epoch >= lastEpoch:
-		next.LastProducerID, next.LastEpoch, next.Epoch = t.ProducerID, t.Epoch, 0
-		if next.ProducerID, err = newID(); err != nil {
-			return nil, false, err
-		}
+		next.Epoch, next.LastEpoch = 0, -1
+		next.ProducerID, err = newID()
 	default:
 		next.Epoch, next.LastEpoch = t.Epoch+1, -1
-		if rec.ProducerID >= 0 {
-			next.LastEpoch = t.Epoch
-		}
 	}
-	return next, false, nil
-}
-
-// abortFenced aborts a transaction that its producer did not end, with an epoch that the producer does not have.
-func (t *Txn) abortFenced(now time.Time) *Txn {
-	next := t.become(now, PrepareAbort)
-	next.LastEpoch = -1
-	if next.Epoch < math.MaxInt16 {
-		next.Epoch++
+	if rec.ProducerID >= 0 && rec.Epoch == t.Epoch {
+		next.LastEpoch = t.Epoch
 	}
-	return next
+	return next, false, err
 }
 
 // Expire aborts a transaction that is past its deadline; nil if it is not.
-func (t *Txn) Expire(now time.Time) *Txn {
+func (t *Txn) Expire(now time.Time, newID func() (int64, error)) (*Txn, error) {
 	if d := t.Deadline(); d.IsZero() || now.Before(d) {
-		return nil
+		return nil, nil
 	}
-	return t.abortFenced(now)
+	return t.raise(now, PrepareAbort, newID)
+}
+
+// Forgotten says that nobody has used the id for so long that it may be given up (transactional.id.expiration.ms).
+func (t *Txn) Forgotten(now time.Time, after time.Duration) bool {
+	return t.State != Ongoing && !t.Preparing() && now.Sub(t.Updated) >= after
 }
 
 // owner checks that a request comes from the producer that has the id now.
@@ -153,8 +154,9 @@ func (t *Txn) owner(pid int64, epoch int16) error {
 	return nil
 }
 
-// Add puts partitions into the transaction, beginning one if need be; nil without an error if they are in it already.
-func (t *Txn) Add(now time.Time, pid int64, epoch int16, partitions []Partition) (*Txn, error) {
+// Add puts partitions into the transaction, beginning one if need be; nil without an error if they are in it already. version is the
+// client's transaction.version.
+func (t *Txn) Add(now time.Time, pid int64, epoch int16, partitions []Partition, version int16) (*Txn, error) {
 	if err := t.owner(pid, epoch); err != nil {
 		return nil, err
 	}
@@ -162,6 +164,7 @@ func (t *Txn) Add(now time.Time, pid int64, epoch int16, partitions []Partition)
 		return nil, kerr.ConcurrentTransactions
 	}
 	next := t.become(now, Ongoing)
+	next.Version = version
 	next.Partitions = make(map[Partition]struct{}, len(t.Partitions)+len(partitions))
 	if t.State == Ongoing {
 		for p := range t.Partitions {
@@ -180,21 +183,20 @@ func (t *Txn) Add(now time.Time, pid int64, epoch int16, partitions []Partition)
 }
 
 // Verify says whether a batch of the producer may go into a partition (KIP-890): Jepsen found that a late batch otherwise lands in
-// the producer's next transaction.
+// the producer's next transaction. TRANSACTION_ABORTABLE is the word for a partition that is not in the transaction.
 func (t *Txn) Verify(pid int64, epoch int16, p Partition) error {
-	err := t.owner(pid, epoch)
-	switch {
-	case errors.Is(err, kerr.ProducerFenced):
-		return kerr.InvalidProducerEpoch // Produce's word for it
+	switch err := t.owner(pid, epoch); {
 	case err != nil:
 		return err
+	case t.Preparing():
+		return kerr.ConcurrentTransactions
 	case t.State != Ongoing || !t.Has(p):
-		return kerr.InvalidTxnState
+		return kerr.TransactionAbortable
 	}
 	return nil
 }
 
-// End decides the transaction; nil without an error if the same was decided, and is complete.
+// End decides the transaction of a client of transaction.version 1; nil without an error if the same was decided, and is complete.
 func (t *Txn) End(now time.Time, pid int64, epoch int16, commit bool) (*Txn, error) {
 	if err := t.owner(pid, epoch); err != nil {
 		return nil, err
@@ -205,7 +207,9 @@ func (t *Txn) End(now time.Time, pid int64, epoch int16, commit bool) (*Txn, err
 	}
 	switch t.State {
 	case Ongoing:
-		return t.become(now, prepare), nil
+		next := t.become(now, prepare)
+		next.Version = 0
+		return next, nil
 	case prepare:
 		return nil, kerr.ConcurrentTransactions
 	case complete:
@@ -221,7 +225,10 @@ func (t *Txn) Complete(now time.Time) *Txn {
 		s = CompleteCommit
 	}
 	next := t.become(now, s)
-	next.Partitions, next.Started = nil, time.Time{}
+	next.Partitions = nil
+	if t.NextProducerID >= 0 {
+		next.ProducerID, next.Epoch, next.NextProducerID = t.NextProducerID, 0, -1
+	}
 	return next
 }
 
@@ -238,60 +245,4 @@ func (t *Txn) Sorted() []Partition {
 		return out[i].Partition < out[j].Partition
 	})
 	return out
-}
-
-// ErrRecord is a record of __transaction_state that cannot be read.
-var ErrRecord = errors.New("malformed record of a transaction")
-
-// Record is the key and value of __transaction_state, in the version that Kafka writes at transaction.version 1.
-func (t *Txn) Record() (key, value []byte) {
-	k := kmsg.TxnMetadataKey{TransactionalID: t.ID}
-	v := kmsg.NewTxnMetadataValue()
-	v.ProducerID, v.ProducerEpoch, v.TimeoutMillis, v.State = t.ProducerID, t.Epoch, int32(t.Timeout.Milliseconds()), t.State
-	v.LastUpdateTimestamp, v.StartTimestamp = t.Updated.UnixMilli(), -1
-	if !t.Started.IsZero() {
-		v.StartTimestamp = t.Started.UnixMilli()
-	}
-	for _, p := range t.Sorted() {
-		if n := len(v.Topics); n == 0 || v.Topics[n-1].Topic != p.Topic {
-			v.Topics = append(v.Topics, kmsg.TxnMetadataValueTopic{Topic: p.Topic})
-		}
-		last := &v.Topics[len(v.Topics)-1]
-		last.Partitions = append(last.Partitions, p.Partition)
-	}
-	return k.AppendTo(nil), v.AppendTo(nil)
-}
-
-// Replay applies a record read from the log.
-func Replay(txns map[string]*Txn, key, value []byte) error {
-	if len(key) < 2 || binary.BigEndian.Uint16(key) != 0 {
-		return ErrRecord
-	}
-	var k kmsg.TxnMetadataKey
-	if err := k.ReadFrom(key); err != nil {
-		return errors.Join(ErrRecord, err)
-	}
-	if value == nil {
-		delete(txns, k.TransactionalID)
-		return nil
-	}
-	v := kmsg.NewTxnMetadataValue()
-	if err := v.ReadFrom(value); err != nil {
-		return errors.Join(ErrRecord, err)
-	}
-	t := &Txn{
-		ID: k.TransactionalID, ProducerID: v.ProducerID, Epoch: v.ProducerEpoch, LastEpoch: -1, LastProducerID: -1, State: v.State,
-		Timeout: time.Duration(v.TimeoutMillis) * time.Millisecond, Updated: time.UnixMilli(v.LastUpdateTimestamp),
-		Partitions: map[Partition]struct{}{},
-	}
-	if v.StartTimestamp >= 0 {
-		t.Started = time.UnixMilli(v.StartTimestamp)
-	}
-	for _, topic := range v.Topics {
-		for _, p := range topic.Partitions {
-			t.Partitions[Partition{topic.Topic, p}] = struct{}{}
-		}
-	}
-	txns[t.ID] = t
-	return nil
 }

@@ -20,7 +20,7 @@ func ids(first int64) func() (int64, error) {
 
 // txnAt is producer 1 with epoch 5 in a state.
 func txnAt(s State) *Txn {
-	t := &Txn{ID: "x", ProducerID: 1, Epoch: 5, LastEpoch: 4, LastProducerID: -1, Timeout: time.Minute, State: s, Updated: t0}
+	t := &Txn{ID: "x", ProducerID: 1, Epoch: 5, LastEpoch: 4, LastProducerID: -1, NextProducerID: -1, Timeout: time.Minute, State: s, Updated: t0}
 	if s == Ongoing || t.Preparing() {
 		t.Started, t.Partitions = t0, map[Partition]struct{}{out0: {}}
 	}
@@ -73,7 +73,7 @@ func TestAddAndEnd(t *testing.T) {
 		{CompleteCommit, nil, nil, kerr.InvalidTxnState},
 		{CompleteAbort, nil, kerr.InvalidTxnState, nil},
 	} {
-		_, add := txnAt(c.state).Add(t0, 1, 5, []Partition{{"out", 1}})
+		_, add := txnAt(c.state).Add(t0, 1, 5, []Partition{{"out", 1}}, 0)
 		_, commit := txnAt(c.state).End(t0, 1, 5, true)
 		_, abort := txnAt(c.state).End(t0, 1, 5, false)
 		if !errors.Is(add, c.add) || !errors.Is(commit, c.commit) || !errors.Is(abort, c.abort) {
@@ -84,14 +84,14 @@ func TestAddAndEnd(t *testing.T) {
 			epoch int16
 			err   error
 		}{{1, 4, kerr.ProducerFenced}, {1, 6, kerr.ProducerFenced}, {2, 5, kerr.InvalidProducerIDMapping}} {
-			_, add := txnAt(c.state).Add(t0, who.pid, who.epoch, []Partition{out0})
+			_, add := txnAt(c.state).Add(t0, who.pid, who.epoch, []Partition{out0}, 0)
 			_, end := txnAt(c.state).End(t0, who.pid, who.epoch, true)
 			if !errors.Is(add, who.err) || !errors.Is(end, who.err) {
 				t.Errorf("%v by %d/%d: add %v, end %v", c.state, who.pid, who.epoch, add, end)
 			}
 		}
 	}
-	if next, err := txnAt(Ongoing).Add(t0, 1, 5, []Partition{out0}); next != nil || err != nil {
+	if next, err := txnAt(Ongoing).Add(t0, 1, 5, []Partition{out0}, 0); next != nil || err != nil {
 		t.Errorf("a partition that is there: %v, %v", next, err)
 	}
 	if _, err := (*Txn)(nil).End(t0, 1, 5, true); !errors.Is(err, kerr.InvalidProducerIDMapping) {
@@ -109,11 +109,11 @@ func TestVerify(t *testing.T) {
 		err   error
 	}{
 		{open, 1, 5, out0, nil},
-		{open, 1, 5, Partition{"out", 1}, kerr.InvalidTxnState},
-		{open, 1, 4, out0, kerr.InvalidProducerEpoch},
+		{open, 1, 5, Partition{"out", 1}, kerr.TransactionAbortable},
+		{open, 1, 4, out0, kerr.ProducerFenced},
 		{open, 2, 5, out0, kerr.InvalidProducerIDMapping},
-		{txnAt(PrepareCommit), 1, 5, out0, kerr.InvalidTxnState},
-		{txnAt(CompleteCommit), 1, 5, out0, kerr.InvalidTxnState},
+		{txnAt(PrepareCommit), 1, 5, out0, kerr.ConcurrentTransactions},
+		{txnAt(CompleteCommit), 1, 5, out0, kerr.TransactionAbortable},
 	} {
 		if err := c.t.Verify(c.pid, c.epoch, c.p); !errors.Is(err, c.err) {
 			t.Errorf("%v by %d/%d: %v, want %v", c.t.State, c.pid, c.epoch, err, c.err)
@@ -123,17 +123,17 @@ func TestVerify(t *testing.T) {
 
 func TestExpire(t *testing.T) {
 	open := txnAt(Ongoing)
-	if next := open.Expire(t0.Add(time.Minute - 1)); next != nil {
+	if next, err := open.Expire(t0.Add(time.Minute-1), ids(9)); next != nil || err != nil {
 		t.Error("before its time")
 	}
-	next := open.Expire(t0.Add(time.Minute))
-	if next == nil || next.State != PrepareAbort || next.Epoch != 6 || !next.Has(out0) {
+	next, err := open.Expire(t0.Add(time.Minute), ids(9))
+	if err != nil || next == nil || next.State != PrepareAbort || next.Epoch != 6 || !next.Has(out0) {
 		t.Fatalf("%+v", next)
 	}
 	if done := next.Complete(t0); done.State != CompleteAbort || len(done.Partitions) != 0 || next.State != PrepareAbort {
 		t.Errorf("%+v", done)
 	}
-	if next.Expire(t0.Add(time.Hour)) != nil {
+	if again, err := next.Expire(t0.Add(time.Hour), ids(9)); again != nil || err != nil {
 		t.Error("what is decided does not expire")
 	}
 }
@@ -141,16 +141,20 @@ func TestExpire(t *testing.T) {
 func TestRecord(t *testing.T) {
 	txns := map[string]*Txn{}
 	want := txnAt(PrepareCommit)
+	want.Version, want.LastProducerID, want.NextProducerID = 2, 7, 8
 	want.Partitions[Partition{"out", 3}], want.Partitions[Partition{"also", 1}] = struct{}{}, struct{}{}
 	key, value := want.Record()
 	if err := Replay(txns, key, value); err != nil {
 		t.Fatal(err)
 	}
 	got := txns["x"]
+	if got.Version != 2 || got.LastProducerID != 7 || got.NextProducerID != 8 {
+		t.Fatalf("%+v", got)
+	}
 	if got.ProducerID != 1 || got.Epoch != 5 || got.State != PrepareCommit || !got.Started.Equal(t0) || got.Timeout != time.Minute || len(got.Partitions) != 3 {
 		t.Fatalf("%+v", got)
 	}
-	if err := Replay(txns, key, nil); err != nil || len(txns) != 0 {
+	if err := Replay(txns, want.Tombstone(), nil); err != nil || len(txns) != 0 {
 		t.Fatalf("a tombstone: %v, %v", err, txns)
 	}
 	for _, bad := range [][2]string{{"", ""}, {"\x00\x01", ""}, {"\x00\x00\x00\x09", ""}, {string(key), "\x00\x00"}} {

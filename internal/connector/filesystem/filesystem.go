@@ -29,7 +29,7 @@ func Factory(fs vfs.FS) *connector.Factory {
 		Name:     "filesystem",
 		Summary:  "Files in a folder. A sink writes one file for each worker and commit, which gets its name when the commit is decided.",
 		Options:  options,
-		Formats:  true,
+		Formats:  connector.OneFormat,
 		Metadata: metadata,
 		NewSource: func(t connector.Table, env connector.Env) (connector.Source, error) {
 			b, err := newBase(t, env, fs)
@@ -43,7 +43,8 @@ func Factory(fs vfs.FS) *connector.Factory {
 			if len(t.PartitionedBy) > 0 {
 				return nil, fmt.Errorf("table %s: writing partitioned files is not supported yet", t.Path[2])
 			}
-			return &sink{base: b}, nil
+			_, err = b.format.NewEncoder(b.config())
+			return &sink{base: b}, err
 		},
 	}
 }
@@ -62,12 +63,10 @@ func newBase(t connector.Table, env connector.Env, fs vfs.FS) (base, error) {
 	if !filepath.IsAbs(b.path) {
 		b.path = filepath.Join(t.Dir, b.path)
 	}
-	name := t.Options["format"]
-	f, ok := format.Lookup(name)
-	if !ok {
-		return b, fmt.Errorf("option 'format' of table %s: unknown format '%s', there are %s", t.Path[2], name, strings.Join(format.Names(), ", "))
+	var ok bool
+	if b.format, ok = format.Lookup(t.Options["format"]); !ok {
+		return b, fmt.Errorf("option 'format' of table %s: unknown format '%s', there are %s", t.Path[2], t.Options["format"], strings.Join(format.Names(), ", "))
 	}
-	b.format = f
 	return b, nil
 }
 

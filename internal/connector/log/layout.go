@@ -32,20 +32,17 @@ func newLayout(t connector.Table, env connector.Env) (*layout, error) {
 	if l.topic == "" {
 		l.topic = t.Path[2]
 	}
-	if strings.Contains(l.topic, ";") {
-		return nil, fmt.Errorf("option 'topic' of table %s: a list of topics is not supported; declare one table for each", t.Path[2])
-	}
 	l.upsert = len(t.PrimaryKey) > 0
 	if err := l.keyColumns(); err != nil {
 		return nil, err
 	}
 	l.valueColumns()
 	var err error
-	if l.valueFormat, err = pickFormat(t, "json", "value.format", "format"); err != nil {
+	if l.valueFormat, err = pickFormat(t, "value.format", "format"); err != nil {
 		return nil, err
 	}
 	if l.key != nil {
-		l.keyFormat, err = pickFormat(t, "json", "key.format")
+		l.keyFormat, err = pickFormat(t, "key.format")
 	}
 	return l, err
 }
@@ -55,7 +52,7 @@ func (l *layout) keyColumns() error {
 	fields := t.Options["key.fields"]
 	if l.upsert {
 		if fields != "" {
-			return fmt.Errorf("option 'key.fields' of table %s: the primary key is the record's key already; leave the option out", t.Path[2])
+			return connector.OptionErrorf("key.fields", "the primary key is the record's key already; leave the option out")
 		}
 		l.key = slices.Clone(t.PrimaryKey)
 		return nil
@@ -66,10 +63,10 @@ func (l *layout) keyColumns() error {
 	for _, name := range strings.Split(fields, ";") {
 		i := slices.IndexFunc(t.Columns, func(c connector.Column) bool { return c.Name == name && c.Metadata == "" })
 		if i < 0 {
-			return fmt.Errorf("option 'key.fields' of table %s: there is no column '%s'", t.Path[2], name)
+			return connector.OptionErrorf("key.fields", "table '%s' has no column '%s'", t.Path[2], name)
 		}
 		if !strings.HasPrefix(name, l.keyPrefix) {
-			return fmt.Errorf("option 'key.fields' of table %s: column '%s' does not begin with 'key.fields-prefix' = '%s'", t.Path[2], name, l.keyPrefix)
+			return connector.OptionErrorf("key.fields", "column '%s' does not begin with 'key.fields-prefix' = '%s'", name, l.keyPrefix)
 		}
 		l.key = append(l.key, i)
 	}
@@ -88,7 +85,8 @@ func (l *layout) valueColumns() {
 	}
 }
 
-func pickFormat(t connector.Table, def string, names ...string) (*format.Factory, error) {
+func pickFormat(t connector.Table, names ...string) (*format.Factory, error) {
+	def := defaultFormat
 	for _, n := range names {
 		if v := t.Options[n]; v != "" {
 			def = v
@@ -97,7 +95,7 @@ func pickFormat(t connector.Table, def string, names ...string) (*format.Factory
 	}
 	f, ok := format.Lookup(def)
 	if !ok {
-		return nil, fmt.Errorf("option '%s' of table %s: unknown format '%s', there are %s", names[0], t.Path[2], def, strings.Join(format.Names(), ", "))
+		return nil, connector.OptionErrorf(names[0], "unknown format '%s', there are %s", def, strings.Join(format.Names(), ", "))
 	}
 	return f, nil
 }

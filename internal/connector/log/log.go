@@ -74,17 +74,17 @@ type Producer struct {
 }
 
 var options = []connector.Option{
-	{Name: "topic", Type: "string", Doc: "The topic; the table's name if not given."},
-	{Name: "topic.partitions", Type: "int", Doc: "Number of partitions if the topic has to be made; millrace's own option."},
+	{Name: "topic", Type: "string", Check: checkTopic, Doc: "The topic; the table's name if not given."},
+	{Name: "topic.partitions", Type: "int", Check: connector.Between(1, maxPartitions), Doc: "Number of partitions if the topic has to be made; millrace's own option."},
 	{Name: "key.fields", Type: "string", Doc: "Columns of the record's key, separated by ';'. A primary key is the default."},
 	{Name: "key.fields-prefix", Type: "string", Doc: "Prefix that the key's columns have in the table and not in the key."},
 	{Name: "value.fields-include", Type: "enum", Values: []string{"ALL", "EXCEPT_KEY"}, Default: "ALL", Doc: "Whether the value repeats the key's columns."},
 	{Name: "scan.startup.mode", Type: "enum", Values: []string{"earliest-offset", "latest-offset", "group-offsets", "timestamp", "specific-offsets"}, Default: "earliest-offset", Doc: "Where a new job begins to read."},
-	{Name: "scan.startup.timestamp-millis", Type: "int", Doc: "Start of the mode timestamp, epoch milliseconds."},
-	{Name: "scan.startup.specific-offsets", Type: "string", Doc: "Start of the mode specific-offsets: 'partition:0,offset:42;partition:1,offset:300'."},
+	{Name: "scan.startup.timestamp-millis", Type: "int", Check: connector.AtLeast(0), Doc: "Start of the mode timestamp, epoch milliseconds."},
+	{Name: "scan.startup.specific-offsets", Type: "string", Check: checkOffsets, Doc: "Start of the mode specific-offsets: 'partition:0,offset:42;partition:1,offset:300'."},
 	{Name: "scan.bounded.mode", Type: "enum", Values: []string{"unbounded", "latest-offset", "group-offsets", "timestamp", "specific-offsets"}, Default: "unbounded", Doc: "Where a job ends; taken when it starts."},
-	{Name: "scan.bounded.timestamp-millis", Type: "int", Doc: "End of the mode timestamp, epoch milliseconds."},
-	{Name: "scan.bounded.specific-offsets", Type: "string", Doc: "End of the mode specific-offsets."},
+	{Name: "scan.bounded.timestamp-millis", Type: "int", Check: connector.AtLeast(0), Doc: "End of the mode timestamp, epoch milliseconds."},
+	{Name: "scan.bounded.specific-offsets", Type: "string", Check: checkOffsets, Doc: "End of the mode specific-offsets."},
 	{Name: "sink.partitioner", Type: "enum", Values: []string{"default", "fixed", "round-robin"}, Default: "default", Doc: "Partition of a record without a key; records with one go by its murmur2 hash, as in Kafka."},
 	{Name: "sink.delivery-guarantee", Type: "enum", Values: []string{"exactly-once", "at-least-once", "none"}, Default: "exactly-once", Doc: "How results are written."},
 	{Name: "sink.transactional-id-prefix", Type: "string", Doc: "Accepted for Flink's sake; the job's journal is the coordinator."},
@@ -106,21 +106,25 @@ func Factory(b Broker) *connector.Factory {
 		Name:     "log",
 		Summary:  "A topic of the embedded log. A table without a connector, or with Flink's kafka or upsert-kafka and no bootstrap servers, is one.",
 		Options:  options,
-		Formats:  true,
+		Formats:  connector.KeyAndValue,
 		Metadata: metadata,
+		Check:    check,
+
+		DefaultFormat: defaultFormat,
 		NewSource: func(t connector.Table, env connector.Env) (connector.Source, error) {
 			l, err := newLayout(t, env)
 			if err != nil {
 				return nil, err
 			}
-			return &source{layout: l, broker: b}, nil
+			return &source{layout: l, broker: b}, checkModes(t)
 		},
 		NewSink: func(t connector.Table, env connector.Env) (connector.Sink, error) {
 			l, err := newLayout(t, env)
 			if err != nil {
 				return nil, err
 			}
-			return newSink(l, b), nil
+			_, _, err = l.encoders()
+			return newSink(l, b), err
 		},
 	}
 }

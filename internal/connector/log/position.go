@@ -55,7 +55,7 @@ func (l *layout) place(b Broker, p Partition, n int, prefix, mode string, def in
 	case "timestamp":
 		ts, err := strconv.ParseInt(o[prefix+"timestamp-millis"], 10, 64)
 		if err != nil {
-			return 0, fmt.Errorf("table %s: mode timestamp needs the option '%stimestamp-millis'", l.table.Path[2], prefix)
+			return 0, fmt.Errorf("table %s: option '%stimestamp-millis': %w", l.table.Path[2], prefix, err)
 		}
 		off, found, err := p.OffsetForTime(ts)
 		if err != nil || found {
@@ -64,9 +64,6 @@ func (l *layout) place(b Broker, p Partition, n int, prefix, mode string, def in
 		return p.LastStableOffset(), nil
 	case "group-offsets":
 		group := o["properties.group.id"]
-		if group == "" {
-			return 0, fmt.Errorf("table %s: mode group-offsets needs the option 'properties.group.id'", l.table.Path[2])
-		}
 		if off, found := b.GroupOffset(group, l.topic, n); found {
 			return off, nil
 		}
@@ -92,10 +89,11 @@ func (l *layout) place(b Broker, p Partition, n int, prefix, mode string, def in
 // parseOffsets reads Flink's 'partition:0,offset:42;partition:1,offset:300'.
 func parseOffsets(s string) (map[int]int64, error) {
 	out := map[int]int64{}
-	for _, item := range strings.Split(s, ";") {
+	for _, item := range strings.Split(strings.TrimSuffix(s, ";"), ";") {
 		var partition int
 		var offset int64
-		if _, err := fmt.Sscanf(strings.ReplaceAll(item, " ", ""), "partition:%d,offset:%d", &partition, &offset); err != nil {
+		text := strings.ReplaceAll(item, " ", "")
+		if _, err := fmt.Sscanf(text, "partition:%d,offset:%d", &partition, &offset); err != nil || partition < 0 || offset < 0 || text != fmt.Sprintf("partition:%d,offset:%d", partition, offset) {
 			return nil, fmt.Errorf("'%s' is not of the form partition:0,offset:42", item)
 		}
 		out[partition] = offset

@@ -35,21 +35,24 @@ func newWriter(s *sink) (w *writer, err error) {
 	for _, c := range s.layout.value {
 		w.valueCols = append(w.valueCols, at[c])
 	}
-	if w.value, err = s.valueFormat.NewEncoder(s.config(s.valueFormat, s.layout.value, false)); err != nil {
-		return nil, err
+	for _, c := range s.layout.key {
+		w.keyCols = append(w.keyCols, at[c])
 	}
-	if s.layout.key != nil {
-		for _, c := range s.layout.key {
-			w.keyCols = append(w.keyCols, at[c])
-		}
-		if w.key, err = s.keyFormat.NewEncoder(s.config(s.keyFormat, s.layout.key, true)); err != nil {
-			return nil, err
-		}
+	if w.key, w.value, err = s.encoders(); err != nil {
+		return nil, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	w.batches = make([]*wire.Builder, len(s.mu.topic.Partitions))
 	return w, nil
+}
+
+// encoders are those of a record's key, nil if it has none, and value.
+func (l *layout) encoders() (key, value format.Encoder, err error) {
+	if value, err = l.valueFormat.NewEncoder(l.config(l.valueFormat, l.value, false)); err == nil && l.key != nil {
+		key, err = l.keyFormat.NewEncoder(l.config(l.keyFormat, l.key, true))
+	}
+	return key, value, err
 }
 
 // persisted are the table's columns that a sink gets, in order.

@@ -24,7 +24,7 @@ func connectors() []*connector.Factory {
 	sink := func(connector.Table, connector.Env) (connector.Sink, error) { return nil, nil }
 	return []*connector.Factory{
 		{
-			Name: "log", Formats: true, NewSource: source, NewSink: sink,
+			Name: "log", Formats: connector.KeyAndValue, DefaultFormat: "json", NewSource: source, NewSink: sink,
 			Options: []connector.Option{
 				{Name: "topic", Type: "string"},
 				{Name: "key.fields", Type: "string"},
@@ -38,7 +38,7 @@ func connectors() []*connector.Factory {
 			},
 		},
 		{
-			Name: "filesystem", Formats: true, NewSource: source, NewSink: sink,
+			Name: "filesystem", Formats: connector.OneFormat, NewSource: source, NewSink: sink,
 			Options: []connector.Option{{Name: "path", Type: "string", Required: true, Doc: "Where the files are."}},
 		},
 		{

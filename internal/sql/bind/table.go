@@ -1,6 +1,7 @@
 package bind
 
 import (
+	"errors"
 	"slices"
 	"strings"
 
@@ -42,7 +43,7 @@ func (b *Binder) table(path catalog.Path, s *parser.CreateTable) (*catalog.Table
 		t.Comment = s.Comment.Value
 	}
 	d := &tableDef{b: b, s: s, t: t}
-	for _, step := range []func() error{d.columns, d.primaryKey, d.options, d.metadata, d.computed, d.watermark, d.partitions} {
+	for _, step := range []func() error{d.columns, d.primaryKey, d.options, d.metadata, d.computed, d.watermark, d.partitions, d.check} {
 		if err := step(); err != nil {
 			return nil, err
 		}
@@ -274,4 +275,24 @@ func (d *tableDef) partitions() error {
 		d.t.Connector.PartitionedBy = append(d.t.Connector.PartitionedBy, d.t.Columns[at].Position)
 	}
 	return nil
+}
+
+// check asks the connector about the table as a whole.
+func (d *tableDef) check() error {
+	if d.t.Factory.Check == nil {
+		return nil
+	}
+	err := d.t.Factory.Check(d.t.Connector)
+	if err == nil {
+		return nil
+	}
+	var blamed *connector.OptionError
+	if errors.As(err, &blamed) {
+		for _, o := range d.s.With {
+			if o.Key == blamed.Option {
+				return errorAt(o.ValuePos, "%s", err)
+			}
+		}
+	}
+	return errorAt(d.s.Name.Pos(), "table '%s': %s", d.t.Path, err)
 }

@@ -20,11 +20,11 @@ import (
 func testConnectors() []*connector.Factory {
 	source := func(connector.Table, connector.Env) (connector.Source, error) { return nil, nil }
 	return []*connector.Factory{
-		{Name: "log", Formats: true, NewSource: source, Options: []connector.Option{
+		{Name: "log", Formats: connector.KeyAndValue, DefaultFormat: "json", NewSource: source, Options: []connector.Option{
 			{Name: "topic", Type: "string"}, {Name: "scan.mode", Type: "enum", Values: []string{"early", "late"}}, {Name: "wait", Type: "duration"},
-			{Name: "partitions", Type: "int"}, {Name: "eager", Type: "bool"}, {Name: "memory", Type: "size"}, {Name: "properties.", Type: "map"},
+			{Name: "partitions", Type: "int", Check: connector.Between(1, 100)}, {Name: "eager", Type: "bool"}, {Name: "memory", Type: "size"}, {Name: "properties.", Type: "map"},
 		}},
-		{Name: "filesystem", Formats: true, NewSource: source, Options: []connector.Option{{Name: "path", Type: "string", Required: true, Doc: "Where the files are."}}},
+		{Name: "filesystem", Formats: connector.OneFormat, NewSource: source, Options: []connector.Option{{Name: "path", Type: "string", Required: true, Doc: "Where the files are."}}},
 		{Name: "print"},
 	}
 }

@@ -11,40 +11,43 @@ import (
 
 const appendOnly = types.AppendOnly
 
-// defaultFormat is the format of a topic of the embedded log that names none.
-const defaultFormat = "json"
-
 // formatKeys are the options that name a format, with the prefix that the
 // format's own options have under each: 'value.format' = 'json' takes
 // 'value.json.ignore-parse-errors'.
-var formatKeys = []struct{ key, prefix string }{
-	{"format", ""}, {"value.format", "value."}, {"key.format", "key."},
+var formatKeys = []connector.Option{
+	{Name: "format", Type: "string", Doc: "The format of the records."},
+	{Name: "value.format", Type: "string", Doc: "The format of the records' values."},
+	{Name: "key.format", Type: "string", Doc: "The format of the records' keys."},
 }
 
+func formatPrefix(key string) string { return strings.TrimSuffix(key, "format") }
+
 // formatOptions are the specifications of all format options that can stand
-// beside those given.
-func formatOptions(values connector.Options, options []parser.Option) ([]connector.Option, error) {
-	specs := []connector.Option{
-		{Name: "format", Type: "string", Doc: "The format of the records."},
-		{Name: "value.format", Type: "string", Doc: "The format of the records' values."},
-		{Name: "key.format", Type: "string", Doc: "The format of the records' keys."},
+// beside those given. Where no format is written, the connector's default can be
+// given options under every name.
+func formatOptions(f *connector.Factory, values connector.Options, options []parser.Option) ([]connector.Option, error) {
+	keys := formatKeys
+	if f.Formats == connector.OneFormat {
+		keys = keys[:1]
 	}
-	for _, k := range formatKeys {
-		name, ok := values[k.key]
-		if !ok && k.key == "format" && values["value.format"] == "" {
-			name = defaultFormat
+	var specs []connector.Option
+	for _, k := range keys {
+		k.Required = f.DefaultFormat == "" && f.Formats == connector.OneFormat
+		specs = append(specs, k)
+		name, written := values[k.Name]
+		if !written && (k.Name == "key.format" || values["format"] == "" && values["value.format"] == "") {
+			name = f.DefaultFormat
 		}
-		if name == "" {
+		if name == "" && !written {
 			continue
 		}
-		f, found := format.Lookup(name)
-		if !found {
-			return nil, unknownFormat(k.key, name, options)
+		found, ok := format.Lookup(name)
+		if !ok {
+			return nil, unknownFormat(k.Name, name, options)
 		}
-		for _, o := range f.Options {
-			prefix := k.prefix + name + "."
+		for _, o := range found.Options {
 			specs = append(specs, connector.Option{
-				Name: prefix + o.Name, Type: o.Type, Default: o.Default, Values: o.Values, Doc: o.Doc, Required: o.Required,
+				Name: formatPrefix(k.Name) + name + "." + o.Name, Type: o.Type, Default: o.Default, Values: o.Values, Doc: o.Doc, Required: o.Required,
 			})
 		}
 	}
@@ -59,14 +62,4 @@ func unknownFormat(key, name string, options []parser.Option) error {
 		}
 	}
 	return errorAt(at, "format '%s' not found%s; there are: %s", name, didYouMean(name, format.Names()), strings.Join(format.Names(), ", "))
-}
-
-// ValueFormat is the format of a table's values.
-func ValueFormat(options connector.Options) (name string, written bool) {
-	for _, k := range []string{"value.format", "format"} {
-		if f := options[k]; f != "" {
-			return f, true
-		}
-	}
-	return defaultFormat, false
 }

@@ -110,8 +110,8 @@ func (c *Catalog) written() []string {
 // check holds the options against the specifications.
 func (c *Catalog) check(w *With, path Path, at parser.Pos, options []parser.Option) error {
 	specs := append(append([]connector.Option{}, common...), w.Factory.Options...)
-	if w.Factory.Formats {
-		more, err := formatOptions(w.Options, options)
+	if w.Factory.Formats != connector.NoFormat {
+		more, err := formatOptions(w.Factory, w.Options, options)
 		if err != nil {
 			return err
 		}
@@ -127,7 +127,11 @@ func (c *Catalog) check(w *With, path Path, at parser.Pos, options []parser.Opti
 		if spec == nil {
 			return unknownOption(o, w, specs)
 		}
-		if err := checkValue(spec, o.Value); err != nil {
+		err := checkValue(spec, o.Value)
+		if err == nil && spec.Check != nil {
+			err = spec.Check(o.Value)
+		}
+		if err != nil {
 			return errorAt(o.ValuePos, "option '%s': %s", o.Key, err)
 		}
 	}
@@ -156,7 +160,12 @@ func checkKey(w *With, path Path, at parser.Pos, options []parser.Option, hasKey
 	if name != kafka || !hasKey {
 		return nil
 	}
-	value, _ := ValueFormat(w.Options)
+	value := w.Factory.DefaultFormat
+	for _, k := range []string{"format", "value.format"} {
+		if f := w.Options[k]; f != "" {
+			value = f
+		}
+	}
 	if f, ok := format.Lookup(value); !ok || f.ChangelogMode != appendOnly {
 		return nil
 	}

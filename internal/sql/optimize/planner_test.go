@@ -60,8 +60,8 @@ func factories() []*connector.Factory {
 		return out
 	}
 	return []*connector.Factory{
-		{Name: "filesystem", Formats: true, Options: text("path"), NewSource: source, NewSink: sink},
-		{Name: "log", Formats: true, Options: text("topic", "topic.partitions", "key.fields", "scan.bounded.mode"), NewSource: source, NewSink: sink},
+		{Name: "filesystem", Formats: connector.OneFormat, Options: text("path"), NewSource: source, NewSink: sink},
+		{Name: "log", Formats: connector.KeyAndValue, DefaultFormat: "json", Options: text("topic", "topic.partitions", "key.fields", "scan.bounded.mode"), NewSource: source, NewSink: sink},
 	}
 }
 

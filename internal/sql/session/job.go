@@ -22,6 +22,9 @@ import (
 
 // plan plans a query, an INSERT or a statement set against the shared catalog.
 func (s *Session) plan(stmt parser.Stmt) (st *plan.Statement, err error) {
+	if err := s.checkWorkers(stmt); err != nil {
+		return nil, err
+	}
 	location, _ := zone(s.value("table.local-time-zone"))
 	err = s.withCatalog(func(c *catalog.Catalog) error {
 		p := optimize.Planner{Catalog: c, Options: optimize.Options{

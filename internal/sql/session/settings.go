@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/millrace/millrace/internal/connector"
 	"github.com/millrace/millrace/internal/engine"
 	"github.com/millrace/millrace/internal/sql/catalog"
 	"github.com/millrace/millrace/internal/sql/parser"
@@ -22,8 +23,8 @@ type setting struct {
 }
 
 var settingsList = []setting{
-	{"parallelism.default", "", "Workers of a job; the number of CPUs if not set.", checkPositive, true},
-	{"pipeline.max-parallelism", "128", "Key groups of a job, fixed when it is submitted.", checkPositive, true},
+	{"parallelism.default", "", "Workers of a job; the number of CPUs if not set.", connector.Between(1, maxParallelism), true},
+	{"pipeline.max-parallelism", "", "Key groups of a job, fixed when it is submitted; if not set 128, or more for more than 85 workers.", connector.Between(1, maxParallelism), true},
 	{"pipeline.name", "", "Name of the jobs that follow.", nil, true},
 	{"pipeline.auto-watermark-interval", "200 ms", "", checkDuration, false},
 	{"pipeline.object-reuse", "false", "", checkBool, false},
@@ -43,7 +44,7 @@ var settingsList = []setting{
 	{"table.local-time-zone", "UTC", "Zone of TIMESTAMP_LTZ values and of windows over them.", checkZone, true},
 	{"table.exec.source.idle-timeout", "0 ms", "After what time without rows a split no longer holds back the watermark; 0: never.", checkDuration, true},
 	{"table.exec.source.rowtime-null-handling", "FAIL", "A row without event time fails the job, is dropped and counted, or passes without moving the watermark.", checkEnum("FAIL", "DROP", "SKIP_WATERMARK"), true},
-	{"table.exec.resource.default-parallelism", "-1", "Workers of a job, before parallelism.default.", checkInt, true},
+	{"table.exec.resource.default-parallelism", "-1", "Workers of a job, before parallelism.default; -1: as that says.", checkParallelism, true},
 	{"table.exec.state.ttl", "0 ms", "", checkDuration, false},
 	{"table.exec.mini-batch.enabled", "false", "", checkBool, false},
 	{"table.exec.mini-batch.allow-latency", "0 ms", "", checkDuration, false},
@@ -63,11 +64,18 @@ func findSetting(name string) *setting {
 	return nil
 }
 
-func checkPositive(v string) error {
-	if n, err := strconv.Atoi(v); err != nil || n < 1 {
-		return fmt.Errorf("'%s' is not a positive number", v)
+// maxParallelism is Flink's upper bound for workers and key groups, defaultKeyGroups
+// its lower bound for key groups where nobody says how many.
+const (
+	maxParallelism   = 1 << 15
+	defaultKeyGroups = 128
+)
+
+func checkParallelism(v string) error {
+	if v == "-1" {
+		return nil
 	}
-	return nil
+	return connector.Between(1, maxParallelism)(v)
 }
 
 func checkInt(v string) error {
@@ -173,22 +181,46 @@ func (s *Session) duration(name string) time.Duration {
 	return d
 }
 
-// workers is how many workers a job gets.
+// workers is how many workers a job gets. The number of CPUs, which nobody asked for, is
+// cut to the key groups that there are without asking.
 func (s *Session) workers() int {
 	for _, name := range []string{"table.exec.resource.default-parallelism", "parallelism.default"} {
 		if n, err := strconv.Atoi(s.value(name)); err == nil && n > 0 {
 			return n
 		}
 	}
-	return runtime.GOMAXPROCS(0)
+	return min(runtime.GOMAXPROCS(0), s.keyGroups(1))
+}
+
+// keyGroups is how many key groups a job of that many workers gets: as many as were
+// asked for, or as many as Flink gives it.
+func (s *Session) keyGroups(workers int) int {
+	if n, err := strconv.Atoi(s.value("pipeline.max-parallelism")); err == nil {
+		return n
+	}
+	n := defaultKeyGroups
+	for n < workers+workers/2 && n < maxParallelism {
+		n *= 2
+	}
+	return n
+}
+
+// checkWorkers refuses, as Flink does, more workers than there are key groups to share.
+func (s *Session) checkWorkers(stmt parser.Node) error {
+	n := s.workers()
+	if groups := s.keyGroups(n); n > groups {
+		return &parser.Error{Pos: stmt.Pos(), Msg: fmt.Sprintf("a parallelism of %d is higher than the max parallelism, %d: lower 'parallelism.default' or raise 'pipeline.max-parallelism'", n, groups)}
+	}
+	return nil
 }
 
 // jobConfig is how a job of this session runs.
 func (s *Session) jobConfig() engine.Config {
-	groups, _ := strconv.Atoi(s.value("pipeline.max-parallelism"))
+	workers := s.workers()
+	groups := s.keyGroups(workers)
 	location, _ := zone(s.value("table.local-time-zone"))
 	return engine.Config{
-		Workers:        min(s.workers(), max(groups, 1)),
+		Workers:        workers,
 		MaxParallelism: groups,
 		CommitInterval: s.duration("execution.checkpointing.interval"),
 		Batch:          s.value("execution.runtime-mode") == "batch",
