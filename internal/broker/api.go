@@ -64,6 +64,8 @@ type call struct {
 
 // reply is what a handler leaves to the connection's writer, which sends the replies of a connection in the order of its requests.
 type reply struct {
+	// last, where set, ends the connection behind this answer.
+	last error
 	// silent: the client wants no answer (acks=0).
 	silent bool
 	// resp is the answer, if it is known.

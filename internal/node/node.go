@@ -38,7 +38,11 @@ type Config struct {
 	// Advertised is the address that Kafka clients are told, if not the one that
 	// they connected to.
 	Advertised string
-	// Settings are broker configs by Kafka's names.
+	// HTTPOpen lets HTTP be served on an address that others reach although there is an
+	// authorizer: SQL is not subject to it.
+	HTTPOpen bool
+	// Settings are broker configs by Kafka's names. The setting listeners stands for
+	// Kafka.
 	Settings map[string]string
 	// Report is told, in one line, what a person should know; nil: nobody.
 	Report func(string)
@@ -57,7 +61,7 @@ type Node struct {
 	connectors []*connector.Factory
 	shared     *session.Shared
 	gateway    *gateway.Gateway
-	kafka      net.Listener
+	kafka      []kafkaListener
 	http       net.Listener
 	server     *http.Server
 	ctx        context.Context
@@ -176,16 +180,15 @@ func (n *Node) ddlUpTo(count int) []session.DDL {
 }
 
 func (n *Node) listen() (err error) {
-	if n.config.Kafka != "" {
-		if n.kafka, err = net.Listen("tcp", n.config.Kafka); err != nil {
-			return listenError("kafka", n.config.Kafka, err)
-		}
+	if err := n.checkHTTP(); err != nil {
+		return err
+	}
+	if err := n.listenKafka(); err != nil {
+		return err
 	}
 	if n.config.HTTP != "" {
 		if n.http, err = net.Listen("tcp", n.config.HTTP); err != nil {
-			if n.kafka != nil {
-				n.kafka.Close()
-			}
+			n.closeKafka()
 			return listenError("http", n.config.HTTP, err)
 		}
 	}
@@ -201,13 +204,7 @@ func listenError(what, addr string, err error) error {
 }
 
 func (n *Node) serve() {
-	if n.kafka != nil {
-		n.running.Go(func() {
-			if err := n.broker.Serve(n.kafka); err != nil {
-				n.report(fmt.Sprintf("kafka: %v", err))
-			}
-		})
-	}
+	n.serveKafka()
 	if n.http != nil {
 		n.gateway = gateway.New(gateway.Options{
 			NewSession: func(settings map[string]string) *session.Session {
@@ -232,9 +229,9 @@ func (n *Node) workDir() string {
 	return dir
 }
 
-// KafkaAddr is where Kafka clients connect, HTTPAddr where SQL's do; empty if the
-// node does not serve it.
-func (n *Node) KafkaAddr() string { return address(n.kafka) }
+// KafkaAddr is where Kafka clients connect; empty if the node does not serve them.
+// Of several listeners it is all, in the order of the setting, with commas between.
+func (n *Node) KafkaAddr() string { return n.kafkaAddresses() }
 
 // HTTPAddr is where the SQL gateway is.
 func (n *Node) HTTPAddr() string { return address(n.http) }
@@ -277,10 +274,9 @@ func (n *Node) Close() error {
 	if n.broker != nil {
 		errs = append(errs, n.broker.Close())
 	} else {
-		for _, l := range []net.Listener{n.kafka, n.http} {
-			if l != nil {
-				errs = append(errs, l.Close())
-			}
+		n.closeKafka()
+		if n.http != nil {
+			errs = append(errs, n.http.Close())
 		}
 	}
 	n.running.Wait()

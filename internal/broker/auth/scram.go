@@ -95,8 +95,11 @@ func (s *scram) finish(message []byte) ([]byte, error) {
 	withoutProof := string(message[:at])
 	binding, nonce, _ := strings.Cut(withoutProof, ",")
 	nonce, _, _ = strings.Cut(nonce, ",")
+	// Clients of librdkafka before 2.6.1 put their own nonce before the whole once more; the proof is over what they sent, and the
+	// server's nonce is what has to be in it. Kafka asks for no more.
+	nonce, named := strings.CutPrefix(nonce, "r=")
 	header, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(binding, "c="))
-	if err != nil || !strings.HasPrefix(binding, "c=") || string(header) != s.header || nonce != "r="+s.serverNonce {
+	if err != nil || !strings.HasPrefix(binding, "c=") || string(header) != s.header || !named || !strings.HasSuffix(nonce, s.serverNonce) {
 		return nil, fail("malformed client-final message")
 	}
 	proof, err := base64.StdEncoding.DecodeString(string(message[at+3:]))

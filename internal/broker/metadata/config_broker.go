@@ -6,7 +6,7 @@ import "github.com/twmb/franz-go/pkg/kmsg"
 const minFree = "millrace.log.dirs.min.free.bytes"
 
 // brokerConfigs are the broker configs that act, those that hold the defaults of topics' among them.
-var brokerConfigs = newConfigTable(append(topicDefaults(), []ConfigSpec{
+var brokerConfigs = newConfigTable(append(append(topicDefaults(), securityConfigs...), []ConfigSpec{
 	{Name: "auto.create.topics.enable", Default: "true"},
 	{Name: "broker.rack", Null: true},
 	{Name: "connections.max.idle.ms", Default: "600000"},
