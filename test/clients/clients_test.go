@@ -28,7 +28,7 @@ func run(t *testing.T, input string, name string, args ...string) string {
 }
 
 func try(input string, name string, args ...string) (string, error) {
-	ctx, stop := context.WithTimeout(context.Background(), 2*time.Minute)
+	ctx, stop := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer stop()
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Stdin = strings.NewReader(input)
