@@ -65,26 +65,6 @@ func cluster[R kmsg.Response](key int16, op auth.Operation, fail func(resp R, co
 	}})
 }
 
-// guardElectLeaders says it of each partition: the first version has no error for the whole.
-func guardElectLeaders(c *call, req *kmsg.ElectLeadersRequest, next func() reply) reply {
-	if c.allowedCluster(auth.Alter) {
-		return next()
-	}
-	return respond(req, func(resp *kmsg.ElectLeadersResponse) {
-		resp.ErrorCode = clusterDenied
-		for _, t := range req.Topics {
-			rt := kmsg.NewElectLeadersResponseTopic()
-			rt.Topic = t.Topic
-			for _, p := range t.Partitions {
-				rp := kmsg.NewElectLeadersResponseTopicPartition()
-				rp.Partition, rp.ErrorCode, rp.ErrorMessage = p, clusterDenied, messageOf(kerr.ClusterAuthorizationFailed)
-				rt.Partitions = append(rt.Partitions, rp)
-			}
-			resp.Topics = append(resp.Topics, rt)
-		}
-	})
-}
-
 func guardCreateACLs(c *call, req *kmsg.CreateACLsRequest, next func() reply) reply {
 	if c.allowedCluster(auth.Alter) {
 		return next()
@@ -198,6 +178,26 @@ func guardAlterReplicaLogDirs(c *call, req *kmsg.AlterReplicaLogDirsRequest, nex
 				}
 				resp.Topics = append(resp.Topics, rt)
 			}
+		}
+	})
+}
+
+// guardElectLeaders says it of each partition too: the first version has no other place.
+func guardElectLeaders(c *call, req *kmsg.ElectLeadersRequest, next func() reply) reply {
+	if c.allowedCluster(auth.Alter) {
+		return next()
+	}
+	return respond(req, func(resp *kmsg.ElectLeadersResponse) {
+		resp.ErrorCode = clusterDenied
+		for _, t := range req.Topics {
+			rt := kmsg.NewElectLeadersResponseTopic()
+			rt.Topic = t.Topic
+			for _, p := range t.Partitions {
+				rp := kmsg.NewElectLeadersResponseTopicPartition()
+				rp.Partition, rp.ErrorCode, rp.ErrorMessage = p, clusterDenied, messageOf(kerr.ClusterAuthorizationFailed)
+				rt.Partitions = append(rt.Partitions, rp)
+			}
+			resp.Topics = append(resp.Topics, rt)
 		}
 	})
 }

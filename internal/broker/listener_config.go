@@ -45,6 +45,10 @@ func ParseListeners(settings map[string]string) ([]ListenerConfig, error) {
 	if err != nil {
 		return nil, err
 	}
+	// A controller's listener is not for clients, and there is no controller apart from the node.
+	controllers := strings.FieldsFunc(strings.ToUpper(settings["controller.listener.names"]), isComma)
+	ofController := func(e endpoint) bool { return slices.Contains(controllers, e.name) }
+	addresses, advertised = slices.DeleteFunc(addresses, ofController), slices.DeleteFunc(advertised, ofController)
 	var list []ListenerConfig
 	for _, e := range addresses {
 		l := ListenerConfig{Name: e.name, Protocol: protocol[e.name], Address: e.address}

@@ -12,9 +12,12 @@ import (
 	"fmt"
 	"math/big"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -109,9 +112,12 @@ type securedBroker struct {
 	addrs map[string]string
 }
 
-func startSecured(t testing.TB, settings map[string]string) *securedBroker {
+func startSecured(t testing.TB, settings map[string]string, before ...func(*Broker)) *securedBroker {
 	t.Helper()
 	sb := &securedBroker{testBroker: start(t, Config{FS: vfs.NewMem(), Settings: settings}), addrs: map[string]string{}}
+	for _, fn := range before {
+		fn(sb.Broker)
+	}
 	configs, err := ParseListeners(settings)
 	if err != nil {
 		t.Fatal(err)
@@ -269,6 +275,51 @@ func TestWrongCredentials(t *testing.T) {
 			t.Errorf("the reports have a secret in them: %v", sb.reports.lines)
 		}
 	}
+}
+
+// TestKeysRotate: keys are fetched again, and while they cannot be the last ones stay.
+func TestKeysRotate(t *testing.T) {
+	first, second := newIssuer(t), newIssuer(t)
+	var doc atomic.Pointer[[]byte]
+	var fetched atomic.Int32
+	serve := func(b []byte) { doc.Store(&b) }
+	serve(first.jwks())
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fetched.Add(1)
+		if b := *doc.Load(); b != nil {
+			w.Write(b)
+		} else {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+	}))
+	defer server.Close()
+	sb := startSecured(t, map[string]string{
+		"listeners": "SASL_PLAINTEXT://127.0.0.1:0", "sasl.enabled.mechanisms": "OAUTHBEARER", "sasl.oauthbearer.jwks.endpoint.url": server.URL,
+		"sasl.oauthbearer.jwks.endpoint.refresh.ms": "20", "connection.failed.authentication.delay.ms": "1",
+	})
+	claims := map[string]any{"sub": "alice", "exp": time.Now().Add(time.Hour).Unix()}
+	await := func(what string, by *issuer, want bool) {
+		t.Helper()
+		token := by.token(t, claims)
+		for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+			err := sb.clientOf(t, "SASL_PLAINTEXT", kgo.SASL(oauth.Auth{Token: token}.AsMechanism())).Ping(testContext(t))
+			if (err == nil) == want {
+				return
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("%s: %v", what, err)
+			}
+		}
+	}
+	await("the first key", first, true)
+	serve(second.jwks())
+	await("the second key", second, true)
+	await("the first key, which is gone", first, false)
+	serve(nil)
+	for n := fetched.Load(); fetched.Load() < n+3; {
+		time.Sleep(time.Millisecond)
+	}
+	await("the second key, while there is no answer", second, true)
 }
 
 // TestMutualTLS: the certificate's name, through mapping rules, is the principal that ACLs are about.
@@ -511,8 +562,7 @@ func TestSlowBeforeAuthentication(t *testing.T) {
 	sb := startSecured(t, map[string]string{
 		"listeners": "SASL_SSL://127.0.0.1:0,SASL_PLAINTEXT://127.0.0.1:0", "connection.failed.authentication.delay.ms": "1",
 		"ssl.keystore.location": write(t, t.TempDir(), "node.pem", ca.sign(t, pkix.Name{CommonName: "node"})),
-	})
-	sb.limits.authentication = 200 * time.Millisecond
+	}, func(b *Broker) { b.limits.authentication = 200 * time.Millisecond })
 	dialTo(t, sb.addrs["SASL_SSL"]).closed(t)
 	half := dialTo(t, sb.addrs["SASL_PLAINTEXT"])
 	half.Write([]byte{0, 0, 0, 40, 0, 18, 0, 0})
@@ -587,6 +637,17 @@ func TestSecretsAreNotTold(t *testing.T) {
 	}})
 	if err == nil || strings.Contains(err.Error(), "verysecret") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestControllersListener: of Kafka's own configuration only clients' listeners are served.
+func TestControllersListener(t *testing.T) {
+	list, err := ParseListeners(map[string]string{
+		"listeners": "PLAINTEXT://:9092,CONTROLLER://:9093", "controller.listener.names": "CONTROLLER",
+		"advertised.listeners": "PLAINTEXT://localhost:9092,CONTROLLER://localhost:9093",
+	})
+	if want := (ListenerConfig{"PLAINTEXT", "PLAINTEXT", ":9092", "localhost:9092"}); err != nil || len(list) != 1 || list[0] != want {
+		t.Errorf("%+v, %v", list, err)
 	}
 }
 
