@@ -20,36 +20,50 @@ var (
 	escapes        = regexp.MustCompile("\x1b\\[[0-9;]*m")
 )
 
-// TestLibrdkafka runs librdkafka's own integration tests against a node, in their
-// quick form; MILLRACE_LIBRDKAFKA names one of them to run it alone. Those that fail or
-// are not run are listed, with reasons, in testdata/librdkafka.txt, exactly.
+// TestLibrdkafka runs librdkafka's own integration tests against a node, in their quick form; MILLRACE_LIBRDKAFKA names one of them to
+// run it alone. Those that fail or are not run are listed, with reasons, in testdata/librdkafka.txt, exactly.
 func TestLibrdkafka(t *testing.T) {
 	if testing.Short() {
 		t.Skip("librdkafka's tests take minutes")
 	}
+	runRdkafka(t, "classic", "librdkafka.txt")
+}
+
+// TestLibrdkafkaConsumer runs them again with every consumer in the consumer protocol (KIP-848); `make clients` asks for it.
+func TestLibrdkafkaConsumer(t *testing.T) {
+	if os.Getenv("MILLRACE_CLIENTS_LONG") == "" {
+		t.Skip("librdkafka's tests in the consumer protocol are part of make clients")
+	}
+	runRdkafka(t, "consumer", "librdkafka-consumer.txt")
+}
+
+// everybody is an authorizer that allows what no ACL speaks of, as librdkafka's own test bench has it.
+var everybody = []string{"--set", "authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer", "--set", "allow.everyone.if.no.acl.found=true"}
+
+func runRdkafka(t *testing.T, protocol, list string) {
 	dir := filepath.Join(harness.Root(), ".peers", "librdkafka")
 	if _, err := os.Stat(filepath.Join(dir, ".complete")); err != nil {
 		t.Skip("librdkafka's tests are not installed (test/peers/install says why)")
 	}
 	tools := kafkaPath(t)
-	s := harness.Serve(t, t.TempDir(), "--set", "num.partitions=4")
-	work := rdkafkaWork(t, dir, s.Kafka)
+	s := harness.Serve(t, t.TempDir(), append([]string{"--set", "num.partitions=4"}, everybody...)...)
+	// Most of the time they wait: three at a time leave two cores idle.
 	cmd := exec.Command(filepath.Join(dir, "tests", "test-runner"), "-L", "-K", "-Q", "-p3")
-	cmd.Dir = work
+	cmd.Dir = rdkafkaWork(t, dir, s.Kafka)
 	cmd.Env = append(os.Environ(), "LD_LIBRARY_PATH="+filepath.Join(dir, "src")+":"+filepath.Join(dir, "src-cpp"),
-		"TEST_KAFKA_VERSION=4.0.0", "CI=true", // CI: its time limits are for a machine that others use as well
-		"KAFKA_PATH="+tools, "BROKERS="+s.Kafka)
+		"TEST_KAFKA_VERSION=4.0.0", "TEST_CONSUMER_GROUP_PROTOCOL="+protocol, "KAFKA_PATH="+tools, "BROKERS="+s.Kafka,
+		"CI=true") // its time limits are for a machine that others use as well
 	only := os.Getenv("MILLRACE_LIBRDKAFKA")
 	if only != "" {
 		cmd.Env = append(cmd.Env, "TESTS="+only, "TEST_LEVEL=2")
 	}
-	out, err := cmd.CombinedOutput()
+	out, ended := cmd.CombinedOutput()
 	text := escapes.ReplaceAllString(string(out), "")
 	if only != "" {
-		t.Logf("%v\n%s", err, text)
+		t.Logf("%v\n%s", ended, text)
 		return
 	}
-	known := knownRdkafka(t)
+	known := knownRdkafka(t, list)
 	passed, ran := 0, 0
 	for _, m := range rdkafkaSummary.FindAllStringSubmatch(text, -1) {
 		if m[1] == "<MAIN>" {
@@ -65,22 +79,22 @@ func TestLibrdkafka(t *testing.T) {
 		case !listed:
 			t.Errorf("%s %s:%s", m[1], m[2], m[3])
 		case want != m[2]:
-			t.Errorf("%s %s, testdata/librdkafka.txt says %s", m[1], m[2], want)
+			t.Errorf("%s %s, testdata/%s says %s", m[1], m[2], list, want)
 		}
 	}
 	for name := range known {
-		t.Errorf("%s is in testdata/librdkafka.txt and was not run", name)
+		t.Errorf("%s is in testdata/%s and was not run", name, list)
 	}
 	if t.Failed() || ran == 0 {
 		log := filepath.Join(harness.Root(), ".peers", "librdkafka-run.log")
-		t.Errorf("of %d tests %d passed (%v); all they printed is in %s, %v", ran, passed, err, log, os.WriteFile(log, []byte(text), 0o600))
+		t.Errorf("of %d tests %d passed (%v); all they printed is in %s, %v", ran, passed, ended, log, os.WriteFile(log, []byte(text), 0o600))
 	}
 	header, err := os.ReadFile(filepath.Join(dir, "src", "rdkafka.h"))
 	version := rdkafkaVersion.FindSubmatch(header)
 	if version == nil {
 		t.Fatalf("librdkafka's header does not say its version (%v)", err)
 	}
-	shows(t, "librdkafka (its own tests)", rdkafkaNumber(version[1:]))("%d of its integration tests, in their quick form; those that do not pass or are not run, and why: test/clients/testdata/librdkafka.txt", passed)
+	shows(t, "librdkafka (its own tests)", rdkafkaNumber(version[1:]))("%d of its integration tests, in their quick form and the %s protocol of groups; those that do not pass or are not run, and why: test/clients/testdata/%s", passed, protocol, list)
 }
 
 // rdkafkaNumber makes 2.12.0 of 02, 0c and 00.
@@ -144,9 +158,9 @@ func shellWords(words []string) string {
 }
 
 // knownRdkafka reads lines of a test's name, how it ends, and why.
-func knownRdkafka(t *testing.T) map[string]string {
+func knownRdkafka(t *testing.T, list string) map[string]string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join("testdata", "librdkafka.txt"))
+	text, err := os.ReadFile(filepath.Join("testdata", list))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,9 +6,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -21,20 +19,11 @@ import (
 	"github.com/millrace/millrace/test/harness"
 )
 
-const javaVersion = "4.3.1" // of test/peers/pom.xml
-
-// javaProgram compiles a program of testdata and gives the command that runs its main class.
-func javaProgram(t *testing.T, name string) []string {
-	t.Helper()
-	jvm := java(t)
-	javac, err := exec.LookPath("javac")
-	if err != nil {
-		t.Skip("javac is not installed (install a JDK to have the conversations of Java programs)")
-	}
-	dir, libs := t.TempDir(), jvm[len(jvm)-1]
-	run(t, "", javac, "-nowarn", "-d", dir, "-cp", libs, filepath.Join("testdata", name+".java"))
-	return append(append([]string{}, jvm[:len(jvm)-1]...), dir+string(os.PathListSeparator)+libs, name)
-}
+const (
+	javaVersion  = "4.3.1" // of test/peers/pom.xml
+	kafkaTools   = "Apache Kafka's tools"
+	kafkaClients = "Apache Kafka's Java clients"
+)
 
 // program is a client that runs beside the test.
 type program struct {
@@ -230,7 +219,7 @@ func TestKafkaStreams(t *testing.T) {
 	if testing.Short() {
 		t.Skip("Kafka Streams takes half a minute")
 	}
-	app := javaProgram(t, "Words")
+	app := javac(t, "Words")
 	show := shows(t, "Kafka Streams", javaVersion)
 	data, state := t.TempDir(), t.TempDir()
 	node := harness.Serve(t, data, "--set", "group.initial.rebalance.delay.ms=0")

@@ -193,7 +193,7 @@ def classic_rebalances():
     create("turns", 6)
     for strategy in ["range", "roundrobin", "cooperative-sticky"]:
         group = "turns-" + strategy
-        first, second = [Consumer(conf(group_id=group, partition_assignment_strategy=strategy)) for _ in range(2)]
+        first, second = [Consumer(conf(group_id=group, heartbeat_interval_ms=200, partition_assignment_strategy=strategy)) for _ in range(2)]
         first.subscribe(["turns"])
         awaited("all six", lambda: held(first) == [6])
         second.subscribe(["turns"])
