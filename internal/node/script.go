@@ -98,7 +98,7 @@ func (n *Node) runScript(ctx context.Context, r ScriptRun, script *shell.Script,
 		return err
 	}
 	if err := x.waitAll(ctx); err != nil {
-		return err
+		return script.Locate(err)
 	}
 	return n.recordRun(runEntry{Name: run.Name, Script: run.Script, At: len(stmts), Done: true})
 }
