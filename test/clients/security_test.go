@@ -209,6 +209,7 @@ func TestSecuredCommandLine(t *testing.T) {
 // TestKcatSecured is librdkafka's: every protocol and mechanism that it has.
 func TestKcatSecured(t *testing.T) {
 	bin := kcat(t)
+	show := shows(t, "kcat", kcatVersion(t, bin))
 	s := startSecured(t)
 	admin := s.properties(t, "SASL_SSL", "SCRAM-SHA-256", "admin", adminPassword)
 	cli := func(args ...string) {
@@ -242,11 +243,13 @@ func TestKcatSecured(t *testing.T) {
 			})
 		}
 	}
+	show("TLS with a client's certificate; SASL PLAIN, SCRAM-SHA-256 and SCRAM-SHA-512, with and without TLS, under ACLs")
 }
 
 // TestJavaToolsSecured is the Java clients': admin tools, producer and consumer, over TLS with SCRAM, certificates and tokens.
 func TestJavaToolsSecured(t *testing.T) {
 	jvm := java(t)
+	show := shows(t, kafkaTools, javaVersion)
 	s := startSecured(t)
 	tool := func(input, class string, args ...string) (string, error) {
 		t.Helper()
@@ -304,4 +307,5 @@ func TestJavaToolsSecured(t *testing.T) {
 	if out, err := read(s.addrs["SASL_PLAINTEXT"], carol); err == nil && strings.Contains(out, "one") {
 		t.Errorf("without the right: %q", out)
 	}
+	show("kafka-acls, kafka-configs for SCRAM users; TLS with a client's certificate, SASL PLAIN, SCRAM and OAUTHBEARER; a right that is taken away")
 }
