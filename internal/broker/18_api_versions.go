@@ -78,9 +78,10 @@ const (
 )
 
 // features follow from the APIs that are served: a client may rely on transaction.version 2 if Produce adds partitions to
-// transactions and EndTxn raises the producer epoch (KIP-890), on group.version 1 if there is a ConsumerGroupHeartbeat (KIP-848).
+// transactions and EndTxn raises the producer epoch (KIP-890), on group.version 1 if there is a ConsumerGroupHeartbeat (KIP-848), on
+// share.version 1 if there is a ShareGroupHeartbeat (KIP-932).
 func features() []feature {
-	txn, group := feature{name: "transaction.version"}, feature{name: "group.version"}
+	txn, group, share := feature{name: "transaction.version"}, feature{name: "group.version"}, feature{name: "share.version"}
 	if end := apis[keyEndTxn]; end != nil {
 		if txn.max = 1; end.max >= 5 && apis[keyProduce].max >= 12 {
 			txn.max = 2
@@ -89,5 +90,8 @@ func features() []feature {
 	if apis[keyConsumerGroupHeartbeat] != nil {
 		group.max = 1
 	}
-	return []feature{{"metadata.version", metadataVersionMin, metadataVersionMax}, txn, group}
+	if apis[keyShareGroupHeartbeat] != nil {
+		share.max = 1
+	}
+	return []feature{{"metadata.version", metadataVersionMin, metadataVersionMax}, txn, group, share}
 }

@@ -46,5 +46,10 @@ func (gc *groups) remove(id string) (at place, err error) {
 	case g.State != group.Empty:
 		return at, kerr.NonEmptyGroup
 	}
+	if g.Share() != nil { // should only this come to be durable, the group begins anew where it is told to
+		if _, err := gc.b.shares.forget(g.Share().Keys()); err != nil {
+			return at, err
+		}
+	}
 	return gc.drop(g, gc.b.config.Now(), nil, true)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/millrace/millrace/internal/broker/group"
+	"github.com/millrace/millrace/internal/broker/share"
 )
 
 // ConsumerGroupHeartbeat, key 68 (KIP-848). All of a member's life is in it: joining, reporting, being assigned, leaving.
@@ -55,6 +56,10 @@ func faultText(err error) *string {
 	var f *group.Fault
 	if errors.As(err, &f) {
 		return &f.Text
+	}
+	var s *share.Fault
+	if errors.As(err, &s) {
+		return &s.Text
 	}
 	return messageOf(err)
 }

@@ -65,6 +65,7 @@ type Broker struct {
 	txns       TxnVerifier
 	groups     *groups
 	states     *transactions
+	shares     *shares
 	sessions   *fetchSessions
 	quotas     *quotas
 	clients    *clientMetrics
@@ -149,15 +150,19 @@ func Open(config Config) (*Broker, error) {
 		b.running.Wait()
 		return nil, errors.Join(err, meta.Close())
 	}
-	b.groups, b.states = newGroups(b), newTransactions(b)
+	b.groups, b.states, b.shares = newGroups(b), newTransactions(b), newShares(b)
 	b.txns = b.states
 	b.sessions = newFetchSessions(int(meta.SettingInt("max.incremental.fetch.session.cache.slots")))
-	b.meta.Watch(func(e metadata.Event) { go b.groups.topicChanged(e) }) // not here: it takes locks that creating a topic waits for
+	b.meta.Watch(func(e metadata.Event) { // not here: they take locks that creating a topic waits for
+		go b.groups.topicChanged(e)
+		go b.shares.topicChanged(e)
+	})
 	b.states.start()
 	b.running.Go(b.retain)
 	b.running.Go(newCleaner(b).run)
 	b.running.Go(b.states.forgetIDs)
 	b.running.Go(b.groups.expireOffsets)
+	b.running.Go(b.shares.prune)
 	return b, nil
 }
 
@@ -333,6 +338,7 @@ func (b *Broker) Close() error {
 	hurry.Stop()
 	b.states.close()
 	b.groups.close()
+	b.shares.close()
 	b.cancel()
 	return b.meta.Close()
 }

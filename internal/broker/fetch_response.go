@@ -33,14 +33,19 @@ func (f *fetchRequest) write(c *conn, at int) error {
 	w := &writer{b: c.fields[:0], flexible: f.version >= 12}
 	cuts := f.fields(w)
 	c.fields = w.b
+	return c.sendCut(w.b, cuts, at)
+}
+
+// sendCut sends fields with the ranges that go into them.
+func (c *conn) sendCut(fields []byte, cuts []cut, at int) error {
 	records := 0
 	for _, p := range cuts {
 		records += p.chunk.Len()
 	}
-	c.setSize(at, len(w.b)+records)
+	c.setSize(at, len(fields)+records)
 	from := 0
 	for _, p := range cuts {
-		c.out = append(c.out, w.b[from:p.at]...)
+		c.out = append(c.out, fields[from:p.at]...)
 		if from = p.at; p.chunk.Len() == 0 {
 			continue
 		}
@@ -48,7 +53,7 @@ func (f *fetchRequest) write(c *conn, at int) error {
 			return err
 		}
 	}
-	c.out = append(c.out, w.b[from:]...)
+	c.out = append(c.out, fields[from:]...)
 	return nil
 }
 

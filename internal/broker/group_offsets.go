@@ -7,6 +7,7 @@ import (
 
 	"github.com/millrace/millrace/internal/broker/group"
 	"github.com/millrace/millrace/internal/broker/metadata"
+	"github.com/millrace/millrace/internal/broker/share"
 )
 
 // offsetToCommit is one partition of a commit, and what becomes of it.
@@ -146,6 +147,13 @@ func (gc *groups) topicChanged(e metadata.Event) {
 		return
 	}
 	for _, g := range gc.state.all {
+		if g.Share() != nil {
+			_ = g.ShareDo(false, "", func(s *share.Group) error { s.Drop(e.Old.ID); return nil })
+			if _, err := gc.finish(g, gc.b.config.Now()); err != nil {
+				return
+			}
+			continue
+		}
 		match := func(p group.Partition) bool { return p.Topic == e.Old.Name }
 		if _, err := gc.drop(g, gc.b.config.Now(), match, false); err != nil {
 			gc.giveUp(err)

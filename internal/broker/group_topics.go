@@ -6,6 +6,7 @@ import (
 
 	"github.com/millrace/millrace/internal/broker/group"
 	"github.com/millrace/millrace/internal/broker/metadata"
+	"github.com/millrace/millrace/internal/broker/share"
 )
 
 // groupTopics are the node's topics as groups see them.
@@ -44,4 +45,19 @@ func (t *groupTopics) Names() (out []string) {
 		}
 	}
 	return out
+}
+
+// shareTopics are the node's topics as share groups see them.
+type shareTopics struct{ *groupTopics }
+
+func newShareTopics(meta *metadata.Store) shareTopics { return shareTopics{newGroupTopics(meta)} }
+
+func (t shareTopics) ByName(name string) (id share.TopicID, partitions int32, ok bool) {
+	found, ok := t.groupTopics.ByName(name)
+	return found.ID, found.Partitions, ok
+}
+
+func (t shareTopics) ByID(id share.TopicID) (name string, partitions int32, ok bool) {
+	found, ok := t.groupTopics.ByID(id)
+	return found.Name, found.Partitions, ok
 }

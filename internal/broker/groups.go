@@ -8,6 +8,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 
 	"github.com/millrace/millrace/internal/broker/group"
+	"github.com/millrace/millrace/internal/broker/share"
 	"github.com/millrace/millrace/internal/commitlog"
 	"github.com/millrace/millrace/internal/wire"
 )
@@ -42,6 +43,9 @@ func newGroups(b *Broker) *groups {
 			Assignors: strings.Split(b.meta.Setting("group.consumer.assignors"), ","),
 			Migration: b.meta.Setting("group.consumer.migration.policy"),
 		},
+		Share: share.Config{
+			Of: b.sharePace, MaxSize: int(b.meta.SettingInt("group.share.max.size")), Topics: newShareTopics(b.meta),
+		},
 		MinSession:   ms("group.min.session.timeout.ms"),
 		MaxSession:   ms("group.max.session.timeout.ms"),
 		MaxSize:      int(b.meta.SettingInt("group.max.size")),
@@ -56,6 +60,12 @@ func newGroups(b *Broker) *groups {
 func (b *Broker) groupPace(id string) (session, heartbeat time.Duration) {
 	return time.Duration(b.meta.GroupSettingInt(id, "consumer.session.timeout.ms")) * time.Millisecond,
 		time.Duration(b.meta.GroupSettingInt(id, "consumer.heartbeat.interval.ms")) * time.Millisecond
+}
+
+// sharePace is groupPace for a share group.
+func (b *Broker) sharePace(id string) (session, heartbeat time.Duration) {
+	return time.Duration(b.meta.GroupSettingInt(id, "share.session.timeout.ms")) * time.Millisecond,
+		time.Duration(b.meta.GroupSettingInt(id, "share.heartbeat.interval.ms")) * time.Millisecond
 }
 
 // close ends timers; what waits is answered by the broker's stopping.

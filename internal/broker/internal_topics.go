@@ -20,6 +20,10 @@ var internalTopics = map[string]struct {
 		"cleanup.policy": "compact", "compression.type": "uncompressed", "segment.bytes": "104857600",
 		"min.insync.replicas": "1", "unclean.leader.election.enable": "false",
 	}},
+	// Not compacted: an update counts only behind its snapshot. What no snapshot needs is deleted (share_prune.go).
+	"__share_group_state": {"share.coordinator.state.topic.num.partitions", map[string]string{
+		"cleanup.policy": "delete", "compression.type": "producer", "segment.bytes": "104857600", "min.insync.replicas": "1", "retention.ms": "-1",
+	}},
 }
 
 // internalTopic finds a coordinator's topic, and creates it if it is not there.

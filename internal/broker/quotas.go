@@ -128,7 +128,8 @@ func (c *call) throttleReply(r *reply) {
 		return
 	}
 	now := c.config.Now()
-	f, fetch := r.body.(*fetchRequest)
+	f, fetch := r.body.(interface{ size() int })
+	_, emptied := r.body.(*fetchRequest) // a share fetch has acquired what it tells, and keeps it
 	var who metadata.QuotaEntity
 	var limit, used float64
 	var counted bool
@@ -147,7 +148,7 @@ func (c *call) throttleReply(r *reply) {
 	if c.throttle <= 0 {
 		return
 	}
-	if fetch && counted {
+	if emptied && counted {
 		c.quotas.fetched.Undo(set.window, who, used, now)
 	}
 	if t, ok := r.body.(interface{ setThrottle(ms int32) }); ok {

@@ -14,6 +14,7 @@ import (
 const (
 	offsetsTopic = "__consumer_offsets"
 	txnTopic     = "__transaction_state"
+	shareTopic   = "__share_group_state"
 )
 
 // errNotLoaded is told to who waited when a coordinator gave up its memory, because the log did not take what it had decided.

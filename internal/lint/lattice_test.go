@@ -28,7 +28,8 @@ var lattice = map[string][]string{
 
 	"internal/broker/auth":      {},
 	"internal/broker/metadata":  {"internal/vfs", "internal/wire", "internal/commitlog", "internal/broker/auth"},
-	"internal/broker/group":     {"internal/wire"},
+	"internal/broker/share":     {},
+	"internal/broker/group":     {"internal/wire", "internal/broker/share"},
 	"internal/broker/quota":     {"internal/broker/metadata"},
 	"internal/broker/telemetry": {"internal/wire"},
 	"internal/broker/txn":       {"internal/wire"},

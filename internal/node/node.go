@@ -9,6 +9,8 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -130,29 +132,47 @@ func connectors(link logconn.Broker) []*connector.Factory {
 
 // restore makes again what the system topic tells of.
 func (n *Node) restore() error {
-	sys, entries, err := openSystem(n.broker)
+	sys, m, err := openSystem(n.broker)
 	if err != nil {
 		return err
 	}
-	n.system = sys
+	n.system, n.mu.ddl = sys, m.ddl()
+	n.reportHoles(&m)
 	n.shared = &session.Shared{Catalog: catalog.New(n.connectors), Record: n.recordDDL}
-	for _, e := range entries {
-		switch {
-		case e.DDL != nil:
-			n.mu.ddl = append(n.mu.ddl, *e.DDL)
-		case e.Run != nil:
+	for _, e := range m.entries {
+		if e.Run != nil {
 			n.mu.run = e.Run
 		}
 	}
-	if err := session.Replay(n.shared.Catalog, n.ddlUpTo(len(n.mu.ddl))); err != nil {
+	ddl, _ := n.ddlUpTo(len(n.mu.ddl))
+	if err := session.Replay(n.shared.Catalog, ddl); err != nil {
 		n.report(fmt.Sprintf("a table could not be made again: %v", err))
 	}
-	n.resume(entries)
+	n.resume(&m)
 	return nil
 }
 
+// reportHoles tells what damage has taken of the node's memory. What there is of it
+// serves on.
+func (n *Node) reportHoles(m *memory) {
+	if len(m.holes) == 0 {
+		return
+	}
+	var lost []string
+	for _, e := range n.mu.ddl {
+		if e.lost {
+			lost = append(lost, strconv.Itoa(e.Number+1))
+		}
+	}
+	text := "no statement that made a table is known to be lost"
+	if len(lost) > 0 {
+		text = "statement " + strings.Join(lost, ", ") + " of those that made tables is lost; make these tables again"
+	}
+	n.report(fmt.Sprintf("topic %s is damaged from offset %d on: %s; jobs from before it do not go on", systemTopic, m.holes[0].first, text))
+}
+
 func (n *Node) recordDDL(d session.DDL) error {
-	e := ddlEntry{Database: d.Database, Text: d.Text, Dir: d.Dir}
+	e := ddlEntry{Number: n.ddlCount(), Database: d.Database, Text: d.Text, Dir: d.Dir}
 	if err := n.system.write(entry{DDL: &e}); err != nil {
 		return err
 	}
@@ -168,15 +188,19 @@ func (n *Node) ddlCount() int {
 	return len(n.mu.ddl)
 }
 
-func (n *Node) ddlUpTo(count int) []session.DDL {
+// ddlUpTo are the first statements; whole is false if some of them are lost.
+func (n *Node) ddlUpTo(count int) (out []session.DDL, whole bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	out := make([]session.DDL, min(count, len(n.mu.ddl)))
-	for i := range out {
-		e := n.mu.ddl[i]
-		out[i] = session.DDL{Database: e.Database, Text: e.Text, Dir: e.Dir}
+	whole = count <= len(n.mu.ddl)
+	for _, e := range n.mu.ddl[:min(count, len(n.mu.ddl))] {
+		if e.lost {
+			whole = false
+			continue
+		}
+		out = append(out, session.DDL{Database: e.Database, Text: e.Text, Dir: e.Dir})
 	}
-	return out
+	return out, whole
 }
 
 func (n *Node) listen() (err error) {

@@ -86,7 +86,8 @@ func (n *Node) runScript(ctx context.Context, r ScriptRun, script *shell.Script,
 	if err != nil {
 		return err
 	}
-	if err := session.Check(n.connectors, n.ddlUpTo(n.ddlCount()), options, stmts); err != nil {
+	ddl, _ := n.ddlUpTo(n.ddlCount())
+	if err := session.Check(n.connectors, ddl, options, stmts); err != nil {
 		return script.Locate(err)
 	}
 	show, stop := n.showProgress(r, script)

@@ -14,9 +14,7 @@ import (
 
 // kgoNotAsked are tests of kgo that ask for what this node does not have, and so are
 // skipped by kgo itself. The list is exact: what is closed must leave it.
-var kgoNotAsked = []string{
-	"TestConsumeRegexShareSkipsInternal", "TestShareGroup", "TestShareGroupAckOnClose", "TestShareGroupETL", "TestShareGroupOffsetsAdmin",
-}
+var kgoNotAsked = []string{}
 
 var kgoResult = regexp.MustCompile(`(?m)^\s*--- (PASS|FAIL|SKIP): (\S+)`)
 

@@ -46,21 +46,21 @@ func (as *assignees) topics() (ids []TopicID, partitions map[TopicID]int32, want
 	return ids, partitions, wantedBy
 }
 
-// share is an assignment in the making.
-type share struct {
+// draft is an assignment in the making.
+type draft struct {
 	as    *assignees
 	given []Assignment // by member
 }
 
-func (as *assignees) share() *share {
-	s := &share{as: as, given: make([]Assignment, len(as.members))}
+func (as *assignees) draft() *draft {
+	s := &draft{as: as, given: make([]Assignment, len(as.members))}
 	for i := range s.given {
 		s.given[i] = Assignment{}
 	}
 	return s
 }
 
-func (s *share) result() map[string]Assignment {
+func (s *draft) result() map[string]Assignment {
 	out := make(map[string]Assignment, len(s.given))
 	for i, m := range s.as.members {
 		out[m.id] = s.given[i]
@@ -94,7 +94,7 @@ func assignUniform(as *assignees) map[string]Assignment {
 // uniformSame: all members want the same, so a member's share is known beforehand, give or take one partition. Those that have one
 // more already keep it.
 func (as *assignees) uniformSame() map[string]Assignment {
-	s, free := as.share(), map[IDPartition]bool{}
+	s, free := as.draft(), map[IDPartition]bool{}
 	for id, n := range as.members[0].wants {
 		for p := range n {
 			free[IDPartition{id, p}] = true
@@ -135,7 +135,7 @@ func (as *assignees) uniformSame() map[string]Assignment {
 // partitions move, topic by topic, from the most to the least loaded while that makes them more equal. Each move lowers the sum of the
 // squares of the loads, so it ends.
 func (as *assignees) uniformMixed() map[string]Assignment {
-	s := as.share()
+	s := as.draft()
 	ids, partitions, wantedBy := as.topics()
 	slices.SortStableFunc(ids, func(a, b TopicID) int { return cmp.Compare(len(wantedBy[a]), len(wantedBy[b])) })
 	owner := map[IDPartition]int{}
@@ -168,7 +168,7 @@ func (as *assignees) uniformMixed() map[string]Assignment {
 
 // extremes are the least and the most loaded of some members; the most loaded among those that have a partition of the topic, -1 if
 // none has.
-func (s *share) extremes(members []int, topic IDPartition) (least, most int) {
+func (s *draft) extremes(members []int, topic IDPartition) (least, most int) {
 	least, most = members[0], -1
 	for _, i := range members {
 		if len(s.given[i]) < len(s.given[least]) {
@@ -181,7 +181,7 @@ func (s *share) extremes(members []int, topic IDPartition) (least, most int) {
 	return least, most
 }
 
-func (s *share) has(i int, id TopicID) bool {
+func (s *draft) has(i int, id TopicID) bool {
 	for p := range s.given[i] {
 		if p.ID == id {
 			return true
@@ -191,7 +191,7 @@ func (s *share) has(i int, id TopicID) bool {
 }
 
 // level moves one partition of a topic, one that its member did not have before if there is one, and says whether it did.
-func (s *share) level(id TopicID, members []int) bool {
+func (s *draft) level(id TopicID, members []int) bool {
 	least, most := s.extremes(members, IDPartition{ID: id})
 	if most < 0 || len(s.given[most]) <= len(s.given[least])+1 {
 		return false
@@ -218,7 +218,7 @@ func assignRange(as *assignees) map[string]Assignment {
 		}
 		return cmp.Or(cmp.Compare(a.instance, b.instance), cmp.Compare(a.id, b.id))
 	})
-	s := as.share()
+	s := as.draft()
 	ids, partitions, wantedBy := as.topics()
 	for _, id := range ids {
 		least, extra, next := int(partitions[id])/len(wantedBy[id]), int(partitions[id])%len(wantedBy[id]), int32(0)

@@ -287,6 +287,8 @@ func (g *Group) beatLeave(now time.Time, b *Beat) (Beaten, error) {
 func (g *Group) upgradable(joins bool) error {
 	const cannot = "Cannot upgrade classic group %s to consumer group because "
 	switch {
+	case g.share != nil:
+		return faultf(kerr.GroupIDNotFound, "Group %s is not a consumer group.", g.ID)
 	case g.unborn() && joins, g.State == Empty && joins:
 		return nil
 	case g.unborn():

@@ -9,6 +9,9 @@ import "time"
 // partition that no member subscribes to, or of a group that never had members, once the commit is old, for the retention. An offset
 // that an open transaction may replace stays.
 func (g *Group) Expired(now time.Time, retention time.Duration) (gone []Partition, all bool) {
+	if g.share != nil {
+		return nil, false // it stays until it is deleted
+	}
 	cut := now.Add(-retention).UnixMilli()
 	for p, o := range g.offsets {
 		if since, ends := g.unread(p, o); ends && since <= cut && !g.Unstable(p) {

@@ -1,4 +1,4 @@
-// Package group decides for consumer groups, of the classic protocol and of KIP-848's consumer protocol: who is a member, when a
+// Package group decides for groups, of the classic protocol and of KIP-848's consumer protocol, and holds share groups (KIP-932), for which package share decides: who is a member, when a
 // rebalance begins and ends, who reads what, which offsets are committed. It is a pure state machine: a method takes a command and the time, changes the group, and leaves in Take what must be
 // written and who is to be answered.
 //
@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/millrace/millrace/internal/broker/share"
 )
 
 // State is where a group is in its rebalance; its text is Kafka's.
@@ -38,6 +40,8 @@ type Config struct {
 	MaxSize int
 	// Consumer rules groups of the consumer protocol (KIP-848).
 	Consumer ConsumerConfig
+	// Share rules share groups (KIP-932).
+	Share share.Config
 	// Topics are the node's. They may change between commands.
 	Topics Topics
 }
@@ -99,7 +103,8 @@ type Group struct {
 
 	since int64 // when it came to its state, as far as its records tell, in ms since 1970
 
-	modern *modern // nil in a group of the classic protocol, whose fields are those above
+	modern *modern      // nil in a group of the classic protocol, whose fields are those above
+	share  *share.Group // not nil in a share group, which has no more than this and State
 
 	offsets map[Partition]Offset
 	inTxn   map[int64]map[Partition]Offset // by producer id, until its transaction's end
@@ -124,6 +129,9 @@ func (g *Group) Take() Ready {
 
 // Next is when Tick has something to do; zero for never.
 func (g *Group) Next() (next time.Time) {
+	if g.share != nil {
+		return g.share.Next()
+	}
 	if g.modern != nil {
 		return g.modern.next()
 	}
@@ -154,6 +162,11 @@ func (g *Group) Next() (next time.Time) {
 
 // Tick does what is due: sessions end, rebalances go on without those that are late.
 func (g *Group) Tick(now time.Time) {
+	if g.share != nil {
+		g.share.Tick(now)
+		g.settleShare()
+		return
+	}
 	if g.modern != nil {
 		g.tickModern(now)
 		return
@@ -243,6 +256,9 @@ func (g *Group) sorted() []*member {
 
 // Unused says that nothing would be lost with the group.
 func (g *Group) Unused() bool {
+	if g.share != nil && !g.share.Unused() {
+		return false
+	}
 	if g.modern != nil && (g.modern.epoch != 0 || len(g.modern.members) > 0) {
 		return false
 	}

@@ -43,6 +43,10 @@ type JoinedMember struct {
 
 // Join lets a member in. The answer may come with a later command.
 func (g *Group) Join(now time.Time, req JoinRequest) {
+	if g.share != nil {
+		g.refuseJoin(&req, req.MemberID, kerr.InconsistentGroupProtocol)
+		return
+	}
 	if g.modern != nil && len(g.modern.members) == 0 {
 		g.out.Records = append(g.out.Records, g.buryModern()...)
 		g.clearClassic()

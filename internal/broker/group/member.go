@@ -118,6 +118,9 @@ func (g *Group) current(id string, instance *string, generation int32) (*member,
 
 // Heartbeat keeps a member's session, and tells it of a rebalance.
 func (g *Group) Heartbeat(now time.Time, id string, instance *string, generation int32) *kerr.Error {
+	if g.share != nil {
+		return kerr.UnknownMemberID
+	}
 	if g.modern != nil {
 		return g.heartbeatModern(now, id, instance, generation)
 	}
@@ -134,6 +137,9 @@ func (g *Group) Heartbeat(now time.Time, id string, instance *string, generation
 
 // Leave removes a member at once, by its id, or by its instance id with an empty id.
 func (g *Group) Leave(now time.Time, id string, instance *string) *kerr.Error {
+	if g.share != nil {
+		return kerr.UnknownMemberID
+	}
 	if g.modern != nil {
 		return g.leaveModern(now, id, instance)
 	}

@@ -196,6 +196,9 @@ func (g *Group) maybeDowngrade(now time.Time) bool {
 
 // loaded gives every member its time, and the group its state.
 func (g *Group) loaded(now time.Time) {
+	if g.share != nil {
+		g.share.Loaded(now)
+	}
 	if g.modern == nil {
 		return
 	}

@@ -209,6 +209,9 @@ func (g *Group) tickModern(now time.Time) {
 
 // Type is the group's protocol generation by Kafka's name.
 func (g *Group) Type() string {
+	if g.share != nil {
+		return "share"
+	}
 	if g.modern != nil {
 		return "consumer"
 	}

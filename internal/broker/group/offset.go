@@ -45,6 +45,9 @@ type Committer struct {
 // Check says whether the committer may commit now. One without a generation, such as a tool or a consumer that assigns itself, may
 // if the group has no members.
 func (g *Group) Check(now time.Time, by Committer) *kerr.Error {
+	if g.share != nil {
+		return kerr.GroupIDNotFound
+	}
 	if g.modern != nil {
 		return g.checkModern(&by)
 	}
@@ -84,7 +87,9 @@ func (g *Group) Tombstones(match func(Partition) bool, all bool) (out []Record) 
 			out = append(out, Record{Key: key.AppendTo(nil)})
 		}
 	}
-	if all && g.modern != nil {
+	if all && g.share != nil {
+		out = append(out, shareRecords(g.share.Tombstones())...)
+	} else if all && g.modern != nil {
 		out = append(out, g.buryModern()...)
 	} else if all {
 		key := kmsg.GroupMetadataKey{Version: groupKeyVersion, Group: g.ID}
@@ -140,6 +145,9 @@ func (g *Group) Unstable(p Partition) bool {
 
 // Subscribes says whether a member of a consumer group reads a topic, as far as its subscription can be read.
 func (g *Group) Subscribes(topic string) bool {
+	if g.share != nil {
+		return g.share.Subscribes(topic)
+	}
 	if g.modern != nil {
 		return g.modern.subscribes(topic)
 	}

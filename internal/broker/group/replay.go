@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/millrace/millrace/internal/broker/share"
 )
 
 // ErrRecord is a record of __consumer_offsets that cannot be read.
@@ -48,7 +50,11 @@ func (gs Groups) Replay(config Config, now time.Time, key, value []byte, at, pro
 	if len(key) < 2 {
 		return ErrRecord
 	}
-	switch binary.BigEndian.Uint16(key) {
+	kind := binary.BigEndian.Uint16(key)
+	if share.IsGroupKey(kind) {
+		return gs.replayShare(config, key, value)
+	}
+	switch kind {
 	case 0, offsetKeyVersion:
 		return gs.replayOffset(config, key, value, at, producerID)
 	case groupKeyVersion:

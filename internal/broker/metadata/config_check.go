@@ -2,11 +2,13 @@ package metadata
 
 import (
 	"fmt"
+	"math"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -213,8 +215,25 @@ func SplitList(value string) []string {
 
 // isoDuration is what Java's Duration.parse takes, but for a sign inside.
 var isoDuration = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`(?i)^P(?:\d+D)?(?:T(?:\d+H)?(?:\d+M)?(?:\d+(?:\.\d{1,9})?S)?)?$`)
+	return regexp.MustCompile(`(?i)^P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d{1,9})?)S)?)?$`)
 })
+
+// ParseDuration reads an ISO 8601 duration of days and less, as share.auto.offset.reset takes it. It is bounded by what Go's can hold.
+func ParseDuration(text string) (time.Duration, error) {
+	if !isDuration(text) {
+		return 0, fmt.Errorf("%q is not a duration of the form PnDTnHnMn.nS", text)
+	}
+	total := 0.0
+	for i, part := range isoDuration().FindStringSubmatch(text)[1:] {
+		if n, err := strconv.ParseFloat(part, 64); err == nil {
+			total += n * []float64{86400, 3600, 60, 1}[i]
+		}
+	}
+	if total *= float64(time.Second); total >= math.MaxInt64 {
+		return math.MaxInt64, nil
+	}
+	return time.Duration(total), nil
+}
 
 func isDuration(text string) bool {
 	return isoDuration().MatchString(text) && !strings.HasSuffix(strings.ToUpper(text), "T") && len(text) >= 3

@@ -46,6 +46,13 @@ const internalSegmentBytes = "internal.segment.bytes"
 var groupConfigs = newConfigTable([]ConfigSpec{
 	{Name: "consumer.heartbeat.interval.ms", Default: "5000", Synonym: "group.consumer.heartbeat.interval.ms"},
 	{Name: "consumer.session.timeout.ms", Default: "45000", Synonym: "group.consumer.session.timeout.ms"},
+	{Name: "share.auto.offset.reset", Default: "latest"},
+	{Name: "share.delivery.count.limit", Default: "5", Synonym: "group.share.delivery.count.limit"},
+	{Name: "share.heartbeat.interval.ms", Default: "5000", Synonym: "group.share.heartbeat.interval.ms"},
+	{Name: "share.isolation.level", Default: "read_uncommitted"},
+	{Name: "share.partition.max.record.locks", Default: "2000", Synonym: "group.share.partition.max.record.locks"},
+	{Name: "share.record.lock.duration.ms", Default: "30000", Synonym: "group.share.record.lock.duration.ms"},
+	{Name: "share.session.timeout.ms", Default: "45000", Synonym: "group.share.session.timeout.ms"},
 })
 
 // clientMetricsConfigs are the configs of a subscription to clients' metrics that act (KIP-714).

@@ -23,7 +23,7 @@ func (t *Topic) Internal() bool { return IsInternal(t.Name) }
 
 // IsInternal says whether a name is a coordinator's, or one of those in which the node keeps its own state: tables, jobs, journals.
 func IsInternal(name string) bool {
-	return name == "__consumer_offsets" || name == "__transaction_state" || name == "__millrace" || strings.HasPrefix(name, "__millrace_")
+	return name == "__consumer_offsets" || name == "__transaction_state" || name == "__share_group_state" || name == "__millrace" || strings.HasPrefix(name, "__millrace_")
 }
 
 // state is the metadata as a pure state machine: decisions make records, apply takes them, and nothing else changes it. Replaying
