@@ -14,7 +14,7 @@ import (
 
 // kgoNotAsked are tests of kgo that ask for what this node does not have, and so are
 // skipped by kgo itself. The list is exact: what is closed must leave it.
-var kgoNotAsked = []string{}
+var kgoNotAsked []string
 
 var kgoResult = regexp.MustCompile(`(?m)^\s*--- (PASS|FAIL|SKIP): (\S+)`)
 
@@ -53,5 +53,5 @@ func TestKgo(t *testing.T) {
 	slices.Sort(skipped)
 	equal(t, "skipped", skipped, kgoNotAsked)
 	version := strings.TrimPrefix(strings.TrimSpace(run(t, "", "go", "list", "-m", "-f", "{{.Version}}", "github.com/twmb/franz-go")), "v")
-	shows(t, "franz-go (kgo's own tests)", version)("%d of its integration tests; it skips, as it asks for what is not there: %s", passed, strings.Join(kgoNotAsked, ", "))
+	shows(t, "franz-go (kgo's own tests)", version)("%d of its integration tests, %d skipped", passed, len(kgoNotAsked))
 }
