@@ -1,6 +1,6 @@
 # Bare `make` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help build test peers short race fuzz kill oracle-kafka bench
+.PHONY: help build test peers short race fuzz kill clients oracle-kafka bench
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -13,8 +13,11 @@ test: peers ## everything that must hold; installs what it needs (this is what C
 	go test -timeout 30m ./...
 	go test -race -timeout 30m ./internal/... .
 
-peers: ## install kcat and Kafka's Java tools for the clients' conversations
+peers: ## install other people's clients, for their conversations with a node
 	@test/peers/install
+
+clients: peers ## those conversations, the long ones too, and docs/clients.md from what they show
+	MILLRACE_CLIENTS_LONG=1 go test -count 1 -timeout 60m ./test/clients -update
 
 short: ## the quick tests only
 	go test -short ./...

@@ -13,6 +13,7 @@ import (
 func serveCommand() *cobra.Command {
 	var config node.Config
 	var settings []string
+	var file string
 	c := &cobra.Command{
 		Use:   "serve --data DIR",
 		Short: "Serve a data directory: its topics to Kafka clients, SQL over HTTP",
@@ -26,8 +27,11 @@ Jobs that had not ended when the node stopped go on. When everything is served,
 				return fmt.Errorf("serve needs --data DIR, the directory that holds the log; a new one is made")
 			}
 			var err error
-			if config.Settings, err = parseSettings(settings); err != nil {
+			if config.Settings, err = readSettings(file, settings); err != nil {
 				return err
+			}
+			if config.Settings["listeners"] != "" && !cmd.Flags().Changed("kafka") {
+				config.Kafka = ""
 			}
 			config.Report = report
 			n, err := node.Open(config)
@@ -44,6 +48,8 @@ Jobs that had not ended when the node stopped go on. When everything is served,
 	f.StringVar(&config.Kafka, "kafka", "127.0.0.1:9092", "address for Kafka clients; port 0 picks one")
 	f.StringVar(&config.HTTP, "http", "127.0.0.1:8083", "address of the SQL gateway; port 0 picks one")
 	f.StringVar(&config.Advertised, "advertise", "", "address that Kafka clients are told, if not the one they connected to")
+	f.BoolVar(&config.HTTPOpen, "http-open", false, "serve SQL on an address that others reach although there is an authorizer, which SQL passes by")
+	f.StringVar(&file, "config", "", "a file of broker settings, in the syntax of Kafka's server.properties; --set goes over it")
 	f.StringArrayVar(&settings, "set", nil, "a broker setting by Kafka's name: --set num.partitions=3")
 	return c
 }

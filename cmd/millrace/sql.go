@@ -54,7 +54,7 @@ func sqlCommand() *cobra.Command {
 	f.StringVarP(&statement, "execute", "e", "", "run statements and end")
 	f.StringVar(&addr, "addr", "127.0.0.1:8083", "HTTP address of a node")
 	f.StringVar(&data, "data", "", "open this data directory instead of asking a node")
-	f.StringVar(&output, "output", "table", "how results are printed: table, json or csv")
+	f.StringVar(&output, "output", "table", "how results are printed: table, json or csv; json has a line {\"op\":\"+I\",\"row\":{…}} for each row")
 	return c
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/millrace/millrace/internal/broker/metadata"
@@ -19,15 +21,25 @@ import (
 // addrFlag is the address of the node, or of any Kafka broker.
 func addrFlag(c *cobra.Command, addr *string) {
 	c.PersistentFlags().StringVar(addr, "addr", "127.0.0.1:9092", "Kafka address of a node")
+	c.PersistentFlags().StringVar(&commandConfig, "command-config", "", "a file of Kafka client properties: security.protocol, sasl.mechanism, sasl.jaas.config, ssl.…")
 }
 
 func client(addr string, opts ...kgo.Opt) (*kgo.Client, error) {
+	secure, err := securityOptions(commandConfig)
+	if err != nil {
+		return nil, err
+	}
+	opts = append(opts, secure...)
 	return kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(addr), kgo.ClientID("millrace"), kgo.RetryTimeout(10 * time.Second)}, opts...)...)
 }
 
 // withAdmin runs fn with a connection that is known to work, so that a wrong
 // address is said at once.
 func withAdmin(ctx context.Context, addr string, fn func(*kadm.Client) error) error {
+	return withClient(ctx, addr, func(cl *kgo.Client) error { return fn(kadm.NewClient(cl)) })
+}
+
+func withClient(ctx context.Context, addr string, fn func(*kgo.Client) error) error {
 	cl, err := client(addr)
 	if err != nil {
 		return err
@@ -36,13 +48,18 @@ func withAdmin(ctx context.Context, addr string, fn func(*kadm.Client) error) er
 	if err := ping(ctx, cl, addr); err != nil {
 		return err
 	}
-	return fn(kadm.NewClient(cl))
+	return fn(cl)
 }
 
 func ping(ctx context.Context, cl *kgo.Client, addr string) error {
 	ctx, stop := context.WithTimeout(ctx, 5*time.Second)
 	defer stop()
-	if err := cl.Ping(ctx); err != nil {
+	err := cl.Ping(ctx)
+	var refused *kerr.Error
+	if errors.As(err, &refused) {
+		return fmt.Errorf("the broker on %s refuses the connection: %w", addr, err)
+	}
+	if err != nil {
 		return fmt.Errorf("no broker answers on %s: start one with `millrace serve --data DIR`, or name another with --addr (%w)", addr, err)
 	}
 	return nil

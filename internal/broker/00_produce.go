@@ -7,6 +7,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kerr"
 
+	"github.com/millrace/millrace/internal/broker/auth"
 	"github.com/millrace/millrace/internal/broker/metadata"
 	"github.com/millrace/millrace/internal/commitlog"
 	"github.com/millrace/millrace/internal/wire"
@@ -34,15 +35,17 @@ type produceRequest struct {
 	txnID         string
 	acks          int16
 	timeout       time.Duration
+	denied        bool // the transactional id may not be used
 	topics        []produceTopic
 	throttleMS    int32
 }
 
 type produceTopic struct {
-	name  string
-	id    metadata.UUID
-	topic *metadata.Topic // nil if there is none
-	parts []producePartition
+	name   string
+	id     metadata.UUID
+	topic  *metadata.Topic // nil if there is none
+	denied bool            // it may not be written to
+	parts  []producePartition
 }
 
 type producePartition struct {
@@ -70,12 +73,15 @@ func handleProduce(c *call, body []byte) (reply, error) {
 		return reply{}, err
 	}
 	for i := range p.topics {
-		if t := &p.topics[i]; c.version >= 13 {
+		t := &p.topics[i]
+		if c.version >= 13 {
 			t.topic = c.meta.TopicByID(t.id)
 		} else {
 			t.topic = c.meta.Topic(t.name)
 		}
+		t.denied = !c.mayUse(auth.Write, t.topic, t.name)
 	}
+	p.denied = p.transactional && !c.allowed(auth.Write, auth.TransactionalID, p.txnID)
 	p.partitions(func(t *produceTopic, part *producePartition) { part.err = c.admitProduce(p, t, part) })
 	p.refuseMixed()
 	leave := c.enterTransaction(p)
@@ -91,8 +97,10 @@ func handleProduce(c *call, body []byte) (reply, error) {
 	if p.acks == 0 {
 		return reply{silent: true}, p.failure()
 	}
-	return reply{wait: func() reply {
-		c.awaitDurable(p)
+	return reply{ready: p.durable, wait: func() reply {
+		if !p.durable() {
+			c.awaitDurable(p)
+		}
 		return reply{body: p}
 	}}, nil
 }
@@ -110,6 +118,10 @@ func (p *produceRequest) failure() (err error) {
 // admitProduce finds the partition and checks what can be checked without it.
 func (b *Broker) admitProduce(p *produceRequest, t *produceTopic, part *producePartition) error {
 	switch {
+	case p.denied:
+		return kerr.TransactionalIDAuthorizationFailed
+	case t.denied:
+		return kerr.TopicAuthorizationFailed
 	case t.topic == nil && p.version >= 13:
 		return kerr.UnknownTopicID
 	case t.topic == nil:
@@ -204,6 +216,18 @@ func (b *Broker) noteOffline(t *metadata.Topic, i int32, log *commitlog.Log, err
 	}
 }
 
+// durable says that what was appended is durable already.
+func (p *produceRequest) durable() bool {
+	for i := range p.topics {
+		for j := range p.topics[i].parts {
+			if part := &p.topics[i].parts[j]; part.err == nil && part.log.HighWatermark() <= part.info.LastOffset {
+				return false
+			}
+		}
+	}
+	return true
+}
+
 // awaitDurable waits for all partitions: their syncs run at the same time, so the waits may come one after the other.
 func (c *call) awaitDurable(p *produceRequest) {
 	ctx, cancel := context.WithTimeout(c.conn.ctx, p.timeout)
@@ -296,7 +320,7 @@ func (part *producePartition) write(w *writer, version int16) {
 		}
 	}
 	w.int32(part.index)
-	w.int16(produceCode(part.err))
+	w.int16(produceCode(part.err, version))
 	w.int64(first)
 	w.int64(appended)
 	if version >= 5 {

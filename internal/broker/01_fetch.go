@@ -6,6 +6,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kerr"
 
+	"github.com/millrace/millrace/internal/broker/auth"
 	"github.com/millrace/millrace/internal/broker/metadata"
 	"github.com/millrace/millrace/internal/commitlog"
 )
@@ -44,11 +45,12 @@ type fetchRequest struct {
 }
 
 type fetchTopic struct {
-	name  string
-	id    metadata.UUID
-	topic *metadata.Topic // nil if there is none
-	gone  bool            // there was one
-	parts []fetchPartition
+	name   string
+	id     metadata.UUID
+	topic  *metadata.Topic // nil if there is none
+	gone   bool            // there was one
+	denied bool            // it may not be read
+	parts  []fetchPartition
 }
 
 // fetchWish is what a client wants of a partition.
@@ -109,6 +111,10 @@ func handleFetch(c *call, body []byte) (reply, error) {
 
 // fetch reads what is asked for, waiting up to maxWait for minBytes. An error is answered at once.
 func (c *call) fetch(f *fetchRequest) {
+	for i := range f.topics {
+		t := &f.topics[i]
+		t.denied = !c.mayUse(auth.Read, t.topic, t.name)
+	}
 	f.partitions(func(t *fetchTopic, p *fetchPartition) bool { c.resolve(f, t, p); return true })
 	if c.readFetch(f) || f.maxWait <= 0 {
 		return
@@ -146,6 +152,9 @@ func (c *call) resolve(f *fetchRequest, t *fetchTopic, p *fetchPartition) {
 	switch {
 	case t.topic == nil && f.version >= 13 && !t.gone:
 		p.err = kerr.UnknownTopicID
+		return
+	case t.denied:
+		p.err = kerr.TopicAuthorizationFailed
 		return
 	case t.topic == nil:
 		p.err = kerr.UnknownTopicOrPartition

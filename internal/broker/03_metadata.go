@@ -7,6 +7,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/millrace/millrace/internal/broker/auth"
 	"github.com/millrace/millrace/internal/broker/metadata"
 )
 
@@ -27,10 +28,10 @@ import (
 //	v13  an error for the whole (KIP-1102)
 func init() { register(3, 0, 13, handleMetadata) }
 
-// Without an authorizer everything is allowed. The numbers are Kafka's AclOperation codes, as bits.
-const (
-	topicOperations   = 1<<3 | 1<<4 | 1<<5 | 1<<6 | 1<<7 | 1<<8 | 1<<10 | 1<<11
-	clusterOperations = 1<<5 | 1<<7 | 1<<8 | 1<<9 | 1<<10 | 1<<11 | 1<<12
+// What is told without an authorizer, when everything is allowed; with one, the guards say it.
+var (
+	topicOperations   = auth.AllOperations(auth.Topic)
+	clusterOperations = auth.AllOperations(auth.Cluster)
 )
 
 func handleMetadata(c *call, req *kmsg.MetadataRequest) reply {

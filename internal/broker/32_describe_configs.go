@@ -99,14 +99,16 @@ func resourceKindName(kind kmsg.ConfigResourceType) string {
 // brokerConfig is a broker's config, with what is known only here.
 func (c *call) brokerConfig(spec *metadata.ConfigSpec) metadata.ConfigValue {
 	v := c.meta.BrokerConfig(spec)
-	address := "PLAINTEXT://" + c.conn.host + ":" + strconv.Itoa(int(c.conn.port))
+	address := c.conn.listener.name + "://" + c.conn.host + ":" + strconv.Itoa(int(c.conn.port))
 	switch spec.Name {
 	case "broker.id", "node.id":
 		v.Value = strconv.Itoa(int(c.meta.Identity().NodeID))
 	case "log.dirs":
 		v.Value = c.meta.Dir()
 	case "listeners", "advertised.listeners":
-		v.Value = address
+		if v.Value = c.config.Settings[spec.Name]; v.Value == "" {
+			v.Value = address
+		}
 	default:
 		return v
 	}

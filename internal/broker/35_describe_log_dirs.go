@@ -53,7 +53,7 @@ type volume interface {
 	Total(dir string) (int64, error)
 }
 
-// topicSizes is what a topic's partitions take. One without files takes nothing, and is not opened to say so.
+// topicSizes is what a topic's partitions take. None is opened to say so.
 func (c *call) topicSizes(t *metadata.Topic, wanted func(int32) bool) (st kmsg.DescribeLogDirsResponseDirTopic, total int64) {
 	st.Default()
 	st.Topic = t.Name
@@ -63,9 +63,7 @@ func (c *call) topicSizes(t *metadata.Topic, wanted func(int32) bool) (st kmsg.D
 		}
 		sp := kmsg.NewDescribeLogDirsResponseDirTopicPartition()
 		sp.Partition = i
-		if log, err := c.meta.OpenLog(t, i); err == nil && log != nil {
-			sp.Size = log.Size()
-		}
+		sp.Size = c.meta.Size(t, i)
 		total += sp.Size
 		st.Partitions = append(st.Partitions, sp)
 	}

@@ -64,6 +64,8 @@ type call struct {
 
 // reply is what a handler leaves to the connection's writer, which sends the replies of a connection in the order of its requests.
 type reply struct {
+	// last, where set, ends the connection behind this answer.
+	last error
 	// silent: the client wants no answer (acks=0).
 	silent bool
 	// resp is the answer, if it is known.
@@ -71,6 +73,8 @@ type reply struct {
 	// wait gives the answer, when there is one. It ends early when the connection does (conn.ctx), and should answer at once when the
 	// broker stops (Broker.stopping).
 	wait func() reply
+	// ready, if not nil, says that wait would not wait: then answers to several requests leave together.
+	ready func() bool
 	// body is an answer that writes itself.
 	body body
 }

@@ -16,6 +16,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/millrace/millrace/internal/broker/auth"
 	"github.com/millrace/millrace/internal/broker/metadata"
 	"github.com/millrace/millrace/internal/commitlog"
 	"github.com/millrace/millrace/internal/vfs"
@@ -46,43 +47,50 @@ type Stats struct {
 	Requests    atomic.Int64
 	Panics      atomic.Int64 // requests that failed by a bug, and cost their connection
 	Malformed   atomic.Int64 // connections closed for what they sent
+
+	FailedLogins atomic.Int64 // of SASL, and TLS handshakes
+	Refused      atomic.Int64 // connections closed at once, over max.connections
 }
 
 // Broker is a node's Kafka side. It is safe for concurrent use.
 type Broker struct {
-	config   Config
-	meta     *metadata.Store
-	stats    Stats
-	limits   limits
-	frames   framePool
-	host     string // advertised; empty for the connection's own
-	port     int32
-	ids      producerIDs
-	txns     TxnVerifier
-	groups   *groups
-	states   *transactions
-	shares   *shares
-	sessions *fetchSessions
-	quotas   *quotas
-	clients  *clientMetrics
-	ctx      context.Context // ends when connections must
-	cancel   context.CancelFunc
-	stopping chan struct{} // closed when the broker begins to stop: who waits for more data answers now
+	config     Config
+	meta       *metadata.Store
+	stats      Stats
+	limits     limits
+	frames     framePool
+	byName     map[string]*listener
+	authorizer *auth.Authorizer // nil for none
+	ids        producerIDs
+	txns       TxnVerifier
+	groups     *groups
+	states     *transactions
+	shares     *shares
+	sessions   *fetchSessions
+	quotas     *quotas
+	clients    *clientMetrics
+	ctx        context.Context // ends when connections must
+	cancel     context.CancelFunc
+	stopping   chan struct{} // closed when the broker begins to stop: who waits for more data answers now
 
 	mu struct {
 		sync.Mutex
-		listeners map[net.Listener]struct{}
-		conns     map[*conn]struct{}
-		closed    bool
+		listeners  map[net.Listener]struct{}
+		conns      map[*conn]struct{}
+		admission  admission
+		loginsTold time.Time
+		closed     bool
 	}
 	running sync.WaitGroup // connections, listeners, retention
 }
 
 // limits are the settings that connections ask for all the time; they are taken once.
 type limits struct {
-	requestBytes int
-	fetchBytes   int
-	idle         time.Duration
+	requestBytes   int
+	fetchBytes     int
+	idle           time.Duration
+	authentication time.Duration // how long one may take
+	failedLogin    time.Duration // how long the answer to one waits
 }
 
 // TxnVerifier is the transaction coordinator, as Produce needs it.
@@ -117,13 +125,6 @@ func Open(config Config) (*Broker, error) {
 	if b.config.Now == nil {
 		b.config.Now = time.Now
 	}
-	if config.Advertised != "" {
-		host, port, err := splitAddress(config.Advertised)
-		if err != nil {
-			return nil, fmt.Errorf("advertised address %s: %w", config.Advertised, err)
-		}
-		b.host, b.port = host, port
-	}
 	meta, err := metadata.Open(metadata.Options{
 		FS: config.FS, Dir: config.Dir, ClusterID: config.ClusterID, NodeID: config.NodeID,
 		Settings: config.Settings, Now: config.Now, Report: b.config.Report,
@@ -133,13 +134,22 @@ func Open(config Config) (*Broker, error) {
 	}
 	b.meta = meta
 	b.limits = limits{
-		requestBytes: int(meta.SettingInt("socket.request.max.bytes")),
-		fetchBytes:   int(meta.SettingInt("fetch.max.bytes")),
-		idle:         time.Duration(meta.SettingInt("connections.max.idle.ms")) * time.Millisecond,
+		requestBytes:   int(meta.SettingInt("socket.request.max.bytes")),
+		fetchBytes:     int(meta.SettingInt("fetch.max.bytes")),
+		idle:           time.Duration(meta.SettingInt("connections.max.idle.ms")) * time.Millisecond,
+		authentication: authPatience,
+		failedLogin:    time.Duration(meta.SettingInt("connection.failed.authentication.delay.ms")) * time.Millisecond,
 	}
 	b.ctx, b.cancel = context.WithCancel(context.Background())
 	b.mu.listeners, b.mu.conns = map[net.Listener]struct{}{}, map[*conn]struct{}{}
 	b.quotas, b.clients = newQuotas(b), newClientMetrics(meta)
+	b.mu.admission = admission{perAddress: map[string]int{}, perName: map[string]int{}}
+	if err := b.secure(); err != nil {
+		close(b.stopping)
+		b.cancel()
+		b.running.Wait()
+		return nil, errors.Join(err, meta.Close())
+	}
 	b.groups, b.states, b.shares = newGroups(b), newTransactions(b), newShares(b)
 	b.txns = b.states
 	b.sessions = newFetchSessions(int(meta.SettingInt("max.incremental.fetch.session.cache.slots")))
@@ -154,6 +164,29 @@ func Open(config Config) (*Broker, error) {
 	b.running.Go(b.groups.expireOffsets)
 	b.running.Go(b.shares.prune)
 	return b, nil
+}
+
+// secure makes ready who may come in, and what they may do.
+func (b *Broker) secure() (err error) {
+	if err := b.loadAdmission(); err != nil {
+		return err
+	}
+	b.meta.WatchSettings(func([]string) {
+		if err := b.loadAdmission(); err != nil {
+			b.config.Report(err.Error())
+		}
+	})
+	switch class := b.meta.Setting("authorizer.class.name"); class {
+	case "":
+	default:
+		return fmt.Errorf("authorizer.class.name = %s: there is only %s", class, metadata.StandardAuthorizer)
+	case metadata.StandardAuthorizer:
+		b.authorizer = &auth.Authorizer{EveryoneIfNoACL: b.meta.Setting("allow.everyone.if.no.acl.found") == "true"}
+		if b.authorizer.SuperUsers, err = auth.ParseSuperUsers(b.meta.Setting("super.users")); err != nil {
+			return fmt.Errorf("super.users: %w", err)
+		}
+	}
+	return b.listenersOf(b.config.Settings)
 }
 
 // Metadata is the node's topics, and their logs.
@@ -177,8 +210,16 @@ func splitAddress(addr string) (host string, port int32, err error) {
 	return host, int32(n), nil
 }
 
-// Serve takes connections from a listener until Close, which closes it, or until the listener fails. It returns nil after Close.
-func (b *Broker) Serve(l net.Listener) error {
+// Serve takes connections, in the clear and from anybody, until Close, which closes the listener, or until that fails. It returns nil
+// after Close.
+func (b *Broker) Serve(l net.Listener) error { return b.ServeAs(l, plaintext.Name) }
+
+// ServeAs is Serve for a listener of the settings, by its name: with its TLS, its SASL and its advertised address.
+func (b *Broker) ServeAs(l net.Listener, name string) error {
+	as := b.byName[name]
+	if as == nil {
+		return errors.Join(fmt.Errorf("there is no listener %s", name), l.Close())
+	}
 	b.mu.Lock()
 	if b.mu.closed {
 		b.mu.Unlock()
@@ -193,7 +234,7 @@ func (b *Broker) Serve(l net.Listener) error {
 		if err == nil {
 			pause = 0
 			wait, rest := b.quotas.connecting(nc.RemoteAddr())
-			b.accept(nc, wait)
+			b.accept(nc, as, wait)
 			if rest > 0 {
 				select {
 				case <-b.stopping:
@@ -222,14 +263,24 @@ func (b *Broker) Serve(l net.Listener) error {
 }
 
 // accept serves a connection, or, where its address makes too many, closes it after a wait.
-func (b *Broker) accept(nc net.Conn, wait time.Duration) {
-	c := newConn(b, nc)
+func (b *Broker) accept(nc net.Conn, l *listener, wait time.Duration) {
+	host := hostAddress(nc.RemoteAddr())
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.mu.closed {
 		nc.Close()
 		return
 	}
+	if refused := b.admitConn(l, host); refused != "" {
+		nc.Close()
+		b.stats.Refused.Add(1)
+		if now := time.Now(); now.Sub(b.mu.admission.reported) > reportEvery {
+			b.mu.admission.reported = now
+			b.config.Report(fmt.Sprintf("listener %s: a connection from %s is refused: %s", l.name, nc.RemoteAddr(), refused))
+		}
+		return
+	}
+	c := newConn(b, nc, l)
 	b.mu.conns[c] = struct{}{}
 	b.stats.Connections.Add(1)
 	b.stats.Accepted.Add(1)
@@ -242,9 +293,24 @@ func (b *Broker) accept(nc net.Conn, wait time.Duration) {
 		}
 		b.mu.Lock()
 		delete(b.mu.conns, c)
+		b.forgetConn(l, host)
 		b.mu.Unlock()
 		b.stats.Connections.Add(-1)
 	})
+}
+
+// reportLogin tells a person of failed logins, not of each where they come in floods.
+func (b *Broker) reportLogin(line string) {
+	b.mu.Lock()
+	now := time.Now()
+	quiet := now.Sub(b.mu.loginsTold) < time.Second
+	if !quiet {
+		b.mu.loginsTold = now
+	}
+	b.mu.Unlock()
+	if !quiet {
+		b.config.Report(line)
+	}
 }
 
 // stopPatience is how long Close lets requests finish.
@@ -283,7 +349,7 @@ func (b *Broker) abort() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for c := range b.mu.conns {
-		c.nc.Close()
+		c.raw.Close()
 	}
 }
 

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/millrace/millrace/internal/broker/auth"
 )
 
 const (
@@ -23,6 +25,8 @@ const (
 	controlBytes = 8 << 20
 	// trustBytes is how much memory a frame gets before its bytes are there.
 	trustBytes = 1 << 20
+	// authPatience is how long TLS and SASL may take together.
+	authPatience = 30 * time.Second
 	// keepBytes is how large a buffer for answers a connection keeps.
 	keepBytes = 2 << 20
 )
@@ -30,7 +34,8 @@ const (
 // conn is one connection: a reader, which runs the handlers, and a writer, which waits for what they left open.
 type conn struct {
 	b      *Broker
-	nc     net.Conn
+	nc     net.Conn        // TLS's, once there is one
+	raw    net.Conn        // what was accepted
 	ctx    context.Context // ends with the connection
 	cancel context.CancelFunc
 	in     *bufio.Reader
@@ -42,6 +47,10 @@ type conn struct {
 	fields []byte       // the writer's: of a fetch response, see fetchRequest.write
 	host   string       // what this client is told to connect to
 	port   int32
+
+	listener *listener
+	session  session
+	authBy   time.Time // when authentication must be done; zero once it is
 }
 
 // pending is a request on its way to its answer.
@@ -53,10 +62,17 @@ type pending struct {
 	reply       reply
 }
 
-func newConn(b *Broker, nc net.Conn) *conn {
-	c := &conn{b: b, nc: nc, in: bufio.NewReaderSize(nc, 16<<10), queue: make(chan pending, pipeline)}
+func newConn(b *Broker, nc net.Conn, l *listener) *conn {
+	c := &conn{b: b, nc: nc, raw: nc, listener: l, queue: make(chan pending, pipeline)}
 	c.ctx, c.cancel = context.WithCancel(b.ctx)
-	c.host, c.port = b.host, b.port
+	c.session = session{principal: auth.Anonymous, host: hostAddress(nc.RemoteAddr())}
+	if l.sasl != nil {
+		c.session.stage = stageGreeting
+	}
+	if l.sasl != nil || l.tls != nil {
+		c.authBy = time.Now().Add(b.limits.authentication)
+	}
+	c.host, c.port = l.host, l.port
 	if c.host == "" {
 		// The address that this client reached us by is one that it can reach us by: no other default is right for container,
 		// tunnel and second network at once.
@@ -69,6 +85,22 @@ func newConn(b *Broker, nc net.Conn) *conn {
 
 // serve runs the connection to its end.
 func (c *conn) serve() {
+	defer c.cancel()
+	if c.listener.tls != nil {
+		c.nc.SetDeadline(c.authBy)
+		if err := c.secured(); err != nil {
+			c.b.stats.FailedLogins.Add(1)
+			c.b.reportLogin(fmt.Sprintf("listener %s: TLS with %s failed: %v", c.listener.name, c.nc.RemoteAddr(), err))
+			c.pauseFailed()
+			c.nc.Close()
+			return
+		}
+		c.nc.SetDeadline(time.Time{})
+		if c.listener.sasl == nil {
+			c.authBy = time.Time{}
+		}
+	}
+	c.in = bufio.NewReaderSize(c.nc, 16<<10)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -91,8 +123,19 @@ func (c *conn) serve() {
 	c.nc.Close()
 }
 
+// secured does the TLS handshake, which the broker's stopping interrupts.
+func (c *conn) secured() (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			c.b.stats.Panics.Add(1)
+			err = fmt.Errorf("panic: %v", v)
+		}
+	}()
+	return c.handshake(c.ctx)
+}
+
 // stopReading makes the reader end at the next frame, without hurting the writer.
-func (c *conn) stopReading() { c.nc.SetReadDeadline(time.Unix(1, 0)) }
+func (c *conn) stopReading() { c.raw.SetReadDeadline(time.Unix(1, 0)) }
 
 // badRequest is a client's mistake that costs the connection.
 type badRequest struct{ text string }
@@ -120,6 +163,9 @@ func (c *conn) read() error {
 			p.reply.drop()
 			return c.ctx.Err()
 		}
+		if p.reply.last != nil {
+			return p.reply.last
+		}
 	}
 }
 
@@ -134,14 +180,18 @@ func (c *conn) awaitFrame() error {
 		if c.in.Buffered() > 0 {
 			return nil
 		}
-		c.nc.SetReadDeadline(time.Now().Add(c.b.limits.idle))
+		deadline := time.Now().Add(c.b.limits.idle)
+		if !c.authBy.IsZero() {
+			deadline = c.authBy
+		}
+		c.nc.SetReadDeadline(deadline)
 		select {
 		case <-c.b.stopping: // its deadline may just have been replaced by ours
 			return net.ErrClosed
 		default:
 		}
 		_, err := c.in.Peek(1)
-		if err == nil || !errors.Is(err, os.ErrDeadlineExceeded) || c.asked.Load() == 0 {
+		if err == nil || !errors.Is(err, os.ErrDeadlineExceeded) || c.asked.Load() == 0 || !c.authBy.IsZero() {
 			return err
 		}
 	}
@@ -158,15 +208,22 @@ const (
 )
 
 func (c *conn) readRequest() (pending, error) {
+	if c.session.bare {
+		return c.readToken()
+	}
+	limit := c.b.limits.requestBytes
+	if c.session.stage != stageOpen && !c.session.again {
+		limit = min(limit, c.listener.sasl.maxReceive)
+	}
 	var head [12]byte
-	if _, err := io.ReadFull(c.in, head[:]); err != nil {
+	if err := c.readHead(&head); err != nil {
 		return pending{}, err
 	}
 	size := int(int32(binary.BigEndian.Uint32(head[:])))
 	key, version := int16(binary.BigEndian.Uint16(head[4:])), int16(binary.BigEndian.Uint16(head[6:]))
-	if size < minRequest || size > c.b.limits.requestBytes {
+	if size < minRequest || size > limit {
 		return pending{}, badf("a request of %d bytes (socket.request.max.bytes is %d): is the client speaking Kafka's protocol, without TLS?",
-			size, c.b.limits.requestBytes)
+			size, limit)
 	}
 	a := apiOf(key)
 	if a == nil {
@@ -189,6 +246,15 @@ func (c *conn) readRequest() (pending, error) {
 	return p, err
 }
 
+// readHead reads what every request begins with. Where the size says that it is none, it waits for no more: the size is refused.
+func (c *conn) readHead(head *[12]byte) error {
+	_, err := io.ReadFull(c.in, head[:4])
+	if size := int32(binary.BigEndian.Uint32(head[:4])); err == nil && size >= minRequest {
+		_, err = io.ReadFull(c.in, head[4:])
+	}
+	return err
+}
+
 // dispatch decodes a request and runs its handler.
 func (c *conn) dispatch(p pending, body []byte) (_ pending, err error) {
 	defer func() {
@@ -198,6 +264,9 @@ func (c *conn) dispatch(p pending, body []byte) (_ pending, err error) {
 	}()
 	c.b.stats.Requests.Add(1)
 	a := p.api
+	if err := c.session.admit(a.key, c.b.config.Now()); err != nil {
+		return p, err
+	}
 	if p.version < a.min || p.version > a.max {
 		if a.key != keyApiVersions {
 			return p, badf("a %s request of version %d, served are %d to %d", kmsg.NameForKey(a.key), p.version, a.min, a.max)
@@ -223,7 +292,7 @@ func (c *conn) dispatch(p pending, body []byte) (_ pending, err error) {
 		req := kmsg.RequestForKey(a.key)
 		req.SetVersion(p.version)
 		if err = req.ReadFrom(r.b); err == nil {
-			p.reply = a.handle(call, req)
+			p.reply, err = call.handleGuarded(a, req)
 		}
 	}
 	call.spend(began)
@@ -271,9 +340,11 @@ func (c *conn) respond(p *pending) (err error) {
 		}
 	}()
 	if p.reply.wait != nil {
-		if err := c.flush(); err != nil { // nobody waits for an answer that is there
-			p.reply.drop()
-			return err
+		if p.reply.ready == nil || !p.reply.ready() {
+			if err := c.flush(); err != nil { // nobody waits for an answer that is there
+				p.reply.drop()
+				return err
+			}
 		}
 		p.reply = p.reply.wait()
 	}

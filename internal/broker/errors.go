@@ -56,6 +56,15 @@ func codeOf(err error) int16 {
 	return protocolError(err).Code
 }
 
+// storageCode is codeOf for a version that may be older than KAFKA_STORAGE_ERROR (KIP-112): it is told to look for the leader again.
+func storageCode(err error, known bool) int16 {
+	code := codeOf(err)
+	if code == kerr.KafkaStorageError.Code && !known {
+		return kerr.NotLeaderForPartition.Code
+	}
+	return code
+}
+
 // messageOf is the sentence that goes beside the number; nil for no error.
 func messageOf(err error) *string {
 	if err == nil {

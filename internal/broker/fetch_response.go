@@ -3,6 +3,7 @@ package broker
 import (
 	"errors"
 	"io"
+	"sync"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 
@@ -26,7 +27,7 @@ type cut struct {
 const copyBelow = 32 << 10
 
 // copyPiece is how much of a range that cannot be sent by sendfile goes through memory at a time.
-const copyPiece = 256 << 10
+const copyPiece = 128 << 10
 
 func (f *fetchRequest) write(c *conn, at int) error {
 	w := &writer{b: c.fields[:0], flexible: f.version >= 12}
@@ -152,7 +153,7 @@ func (p *fetchPartition) fields(w *writer, f *fetchRequest) {
 		p.chunk.Release()
 	}
 	w.int32(p.index)
-	w.int16(codeOf(p.err))
+	w.int16(storageCode(p.err, f.version >= 6))
 	w.int64(hw)
 	w.int64(lso)
 	if f.version >= 5 {
@@ -182,22 +183,46 @@ func (c *conn) sendRange(r commitlog.FileRange) error {
 		}
 		return c.sendfile(r.File, r.Off, r.Len)
 	}
+	if r.Len >= copyBelow {
+		return c.copyRange(r)
+	}
+	at := len(c.out)
+	c.out = append(c.out, make([]byte, r.Len)...)
+	got, err := r.File.ReadAt(c.out[at:], r.Off)
+	switch {
+	case got == r.Len && len(c.out) >= copyPiece:
+		return c.flush()
+	case got == r.Len:
+		return nil
+	case err == io.EOF:
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+// pieces are the buffers of copyRange: as many as connections that are sending, not as many as there are.
+var pieces = sync.Pool{New: func() any { return new([copyPiece]byte) }}
+
+// copyRange sends a range through memory, where sendfile cannot: over TLS, and from files that are not the system's.
+func (c *conn) copyRange(r commitlog.FileRange) error {
+	if err := c.flush(); err != nil {
+		return err
+	}
+	piece := pieces.Get().(*[copyPiece]byte)
+	defer pieces.Put(piece)
 	for r.Len > 0 {
 		n := min(r.Len, copyPiece)
-		at := len(c.out)
-		c.out = append(c.out, make([]byte, n)...)
-		if got, err := r.File.ReadAt(c.out[at:], r.Off); got < n {
+		if got, err := r.File.ReadAt(piece[:n], r.Off); got < n {
 			if err == io.EOF {
 				err = io.ErrUnexpectedEOF
 			}
 			return err
 		}
-		r.Off, r.Len = r.Off+int64(n), r.Len-n
-		if len(c.out) >= copyPiece {
-			if err := c.flush(); err != nil {
-				return err
-			}
+		c.limitWrite()
+		if _, err := c.nc.Write(piece[:n]); err != nil {
+			return err
 		}
+		r.Off, r.Len = r.Off+int64(n), r.Len-n
 	}
 	return nil
 }

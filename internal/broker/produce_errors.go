@@ -12,7 +12,7 @@ var produceErrors = map[int16]bool{
 	kerr.NotLeaderForPartition.Code: true, kerr.RequestTimedOut.Code: true, kerr.NotEnoughReplicas.Code: true,
 	kerr.KafkaStorageError.Code: true, kerr.CorruptMessage.Code: true, kerr.ConcurrentTransactions.Code: true,
 
-	kerr.InvalidTopicException.Code: false, kerr.MessageTooLarge.Code: false, kerr.InvalidRequiredAcks.Code: false,
+	kerr.InvalidTopicException.Code: false, kerr.MessageTooLarge.Code: false, kerr.RecordListTooLarge.Code: false, kerr.InvalidRequiredAcks.Code: false,
 	kerr.InvalidTimestamp.Code: false, kerr.InvalidRecord.Code: false, kerr.UnsupportedCompressionType.Code: false,
 	kerr.OutOfOrderSequenceNumber.Code: false, kerr.UnknownProducerID.Code: false, kerr.InvalidProducerEpoch.Code: false,
 	kerr.InvalidTxnState.Code: false, kerr.InvalidProducerIDMapping.Code: false, kerr.TransactionAbortable.Code: false,
@@ -20,11 +20,12 @@ var produceErrors = map[int16]bool{
 	kerr.ClusterAuthorizationFailed.Code: false, kerr.PolicyViolation.Code: false, kerr.RecordListTooLarge.Code: false,
 }
 
-// produceCode is the number of an error on Produce; what a producer would misunderstand is a disk's error, which it repeats.
-func produceCode(err error) int16 {
-	code := codeOf(err)
+// produceCode is the number of an error on Produce; what a producer would misunderstand is a disk's error, which it repeats, and of
+// which versions before 4 do not know.
+func produceCode(err error, version int16) int16 {
+	code := storageCode(err, version >= 4)
 	if _, known := produceErrors[code]; !known && code != 0 {
-		return kerr.KafkaStorageError.Code
+		return storageCode(kerr.KafkaStorageError, version >= 4)
 	}
 	return code
 }

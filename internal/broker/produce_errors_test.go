@@ -25,17 +25,17 @@ func TestProduceErrorsAreSafe(t *testing.T) {
 			continue
 		}
 		for _, err := range []error{err, produceError(err), &metadata.Error{Code: kerr.UnknownServerError, Text: err.Error()}} {
-			if _, ok := produceErrors[produceCode(err)]; !ok {
-				t.Errorf("%v leaves as %d", err, produceCode(err))
+			if _, ok := produceErrors[produceCode(err, 9)]; !ok {
+				t.Errorf("%v leaves as %d", err, produceCode(err, 9))
 			}
 		}
 	}
-	if produceCode(errors.New("whatever")) != kerr.KafkaStorageError.Code || produceCode(kerr.UnknownServerError) != kerr.KafkaStorageError.Code {
+	if produceCode(errors.New("whatever"), 9) != kerr.KafkaStorageError.Code || produceCode(kerr.UnknownServerError, 9) != kerr.KafkaStorageError.Code {
 		t.Error("an error without a code must be one that the producer repeats")
 	}
 	// What WaitDurable may say: the batch is written, and perhaps durable.
 	for _, after := range []error{commitlog.ErrOffline, commitlog.ErrClosed, context.DeadlineExceeded, context.Canceled} {
-		if !produceErrors[produceCode(fmt.Errorf("waiting: %w", after))] {
+		if !produceErrors[produceCode(fmt.Errorf("waiting: %w", after), 9)] {
 			t.Errorf("%v after an append is told as final", after)
 		}
 	}
@@ -67,11 +67,10 @@ func TestProduceHandlerIsLinted(t *testing.T) {
 // decided are the names in produceErrors, and those of errors.go that only other APIs meet.
 var decided = map[string]bool{
 	"UnknownTopicOrPartition": true, "UnknownTopicID": true, "NotLeaderForPartition": true, "RequestTimedOut": true, "KafkaStorageError": true,
-	"CorruptMessage": true, "InvalidTopicException": true, "MessageTooLarge": true, "InvalidRequiredAcks": true, "InvalidTimestamp": true,
+	"CorruptMessage": true, "InvalidTopicException": true, "MessageTooLarge": true, "RecordListTooLarge": true, "InvalidRequiredAcks": true, "InvalidTimestamp": true,
 	"InvalidRecord": true, "UnsupportedCompressionType": true, "OutOfOrderSequenceNumber": true, "UnknownProducerID": true,
 	"InvalidProducerEpoch": true, "InvalidTxnState": true, "InvalidProducerIDMapping": true, "TransactionAbortable": true,
 	"TransactionalIDAuthorizationFailed": true, "TopicAuthorizationFailed": true, "ClusterAuthorizationFailed": true,
-	"RecordListTooLarge": true,
 	// Never on Produce: reading, and markers.
 	"OffsetOutOfRange": true, "TransactionCoordinatorFenced": true,
 }

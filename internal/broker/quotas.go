@@ -70,7 +70,7 @@ func (q *quotas) load() {
 }
 
 // user is whose quota counts: the name of the connection's principal.
-func (c *conn) user() string { return anonymous }
+func (c *conn) user() string { return c.session.principal.Name }
 
 // anonymous is the name of who has not said it.
 const anonymous = "ANONYMOUS"

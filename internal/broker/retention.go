@@ -23,6 +23,8 @@ func (b *Broker) retain() {
 	}
 }
 
+// retainOnce looks after every partition that has files. A partition that nobody uses is opened for that, but only where something may
+// have become old since it was last looked at: the next time that can be is remembered.
 func (b *Broker) retainOnce() {
 	for _, t := range b.meta.Topics() {
 		for i := range t.Partitions {
@@ -31,11 +33,13 @@ func (b *Broker) retainOnce() {
 				return
 			default:
 			}
-			log, err := b.meta.OpenLog(t, i)
-			if log == nil || err != nil {
-				continue // nothing there, or reported when it did not open
-			}
-			if _, err := log.Retain(b.config.Now()); err != nil && !errors.Is(err, commitlog.ErrClosed) {
+			err := b.meta.VisitDue(t, i, func(log *commitlog.Log) (time.Time, error) {
+				if _, err := log.Retain(b.config.Now()); err != nil {
+					return time.Time{}, err
+				}
+				return log.RetainNext(), nil
+			})
+			if err != nil && !errors.Is(err, commitlog.ErrClosed) {
 				b.config.Report(fmt.Sprintf("retention of %s-%d: %v", t.Name, i, err))
 			}
 		}

@@ -3,8 +3,10 @@ package broker
 import (
 	"encoding/binary"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"net"
+	"strings"
 	"testing"
 	"time"
 
@@ -276,6 +278,10 @@ func TestProduceErrors(t *testing.T) {
 	corrupt[len(corrupt)-1] ^= 1
 	magic := batch("x")
 	magic[16] = 1
+	count := batch("x")
+	count[60] ^= 4 // of the number of records
+	old := oldMessage(1)
+	older := oldMessage(0)
 	two := append(batch("x"), batch("y")...)
 	txn := wire.NewBuilder(nil)
 	txn.SetProducer(1, 0, 0)
@@ -290,6 +296,9 @@ func TestProduceErrors(t *testing.T) {
 	}{
 		{"fine", "e", batch("x"), nil},
 		{"checksum", "e", corrupt, kerr.CorruptMessage},
+		{"checksum, seen in the header", "e", count, kerr.CorruptMessage},
+		{"magic 1", "e", old, kerr.InvalidRecord}, // as Kafka 4.3.1
+		{"magic 0", "e", older, kerr.InvalidRecord},
 		{"cut", "e", batch("x")[:40], kerr.CorruptMessage},
 		{"magic", "e", magic, kerr.InvalidRecord},
 		{"two batches", "e", two, kerr.InvalidRecord},
@@ -316,6 +325,19 @@ func TestProduceErrors(t *testing.T) {
 	req.Acks = 0
 	c.send(t, req)
 	c.closed(t)
+}
+
+// oldMessage is a message of the formats before record batches, KIP-32's or the one before.
+func oldMessage(magic byte) []byte {
+	body := []byte{magic, 0}
+	if magic == 1 {
+		body = binary.BigEndian.AppendUint64(body, 1e12)
+	}
+	body = binary.BigEndian.AppendUint32(body, 0xffff_ffff) // no key
+	value := strings.Repeat("hello ", 20)
+	body = append(binary.BigEndian.AppendUint32(body, uint32(len(value))), value...)
+	out := binary.BigEndian.AppendUint32(make([]byte, 8), uint32(4+len(body)))
+	return append(binary.BigEndian.AppendUint32(out, crc32.ChecksumIEEE(body)), body...)
 }
 
 func TestFetchErrors(t *testing.T) {

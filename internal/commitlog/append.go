@@ -43,6 +43,11 @@ func (l *Log) Append(batches []byte, origin Origin, leaderEpoch int32) (AppendIn
 	if err := validate(batches, origin, c); err != nil {
 		return AppendInfo{}, err
 	}
+	if origin == FromClient {
+		if err := l.space.admit(len(batches), now); err != nil {
+			return AppendInfo{}, err
+		}
+	}
 	if c.inspects(batches, origin, now) {
 		var err error
 		if batches, err = c.inspect(batches, origin, now, filepath.Base(l.dir)); err != nil {
@@ -51,6 +56,9 @@ func (l *Log) Append(batches []byte, origin Origin, leaderEpoch int32) (AppendIn
 	}
 	l.mu.Lock()
 	info, err := l.appendLocked(batches, origin, leaderEpoch, c, now.UnixMilli())
+	if errors.Is(err, ErrNoSpace) && l.space.full(now, origin == FromClient) {
+		info, err = l.appendLocked(batches, origin, leaderEpoch, c, now.UnixMilli())
+	}
 	l.finishAppend(c, err != nil)
 	return info, err
 }
@@ -83,10 +91,13 @@ func (l *Log) endLocked() position {
 // producer's epoch. The reply to it should wait until it is durable.
 func (l *Log) AppendMarker(pid int64, epoch int16, commit bool, coordinatorEpoch int32) (offset int64, err error) {
 	c := l.config.Load()
-	now := l.now().UnixMilli()
-	b := wire.BuildMarker(pid, epoch, commit, coordinatorEpoch, now)
+	now := l.now()
+	b := wire.BuildMarker(pid, epoch, commit, coordinatorEpoch, now.UnixMilli())
 	l.mu.Lock()
-	info, err := l.appendLocked(b, Internal, max(l.mu.epochs.last(), 0), c, now)
+	info, err := l.appendLocked(b, Internal, max(l.mu.epochs.last(), 0), c, now.UnixMilli())
+	if errors.Is(err, ErrNoSpace) && l.space.full(now, false) {
+		info, err = l.appendLocked(b, Internal, max(l.mu.epochs.last(), 0), c, now.UnixMilli())
+	}
 	l.finishAppend(c, err != nil)
 	return info.FirstOffset, err
 }
@@ -116,20 +127,20 @@ func validate(batches []byte, origin Origin, c *Config) error {
 }
 
 func validateBatch(b wire.Batch, origin Origin, c *Config) error {
-	if b.LastOffsetDelta() < 0 || b.LastOffsetDelta() == math.MaxInt32 || b.RecordCount() != b.LastOffsetDelta()+1 {
-		return fmt.Errorf("%w: %d records, but a last offset delta of %d", ErrInvalidRecord, b.RecordCount(), b.LastOffsetDelta())
-	}
 	if origin != Internal && len(b) > c.MaxMessageBytes {
 		return fmt.Errorf("%w: %d bytes of %d", ErrMessageTooLarge, len(b), c.MaxMessageBytes)
 	}
 	if int64(len(b)) > c.SegmentBytes {
 		return fmt.Errorf("%w: %d bytes, a segment has %d", ErrListTooLarge, len(b), c.SegmentBytes)
 	}
-	if origin == Internal {
-		return nil
+	// Before any rule of what is in it: a producer sends again what was corrupted on its way, and gives up on what breaks a rule.
+	if origin != Internal {
+		if err := b.CheckCRC(); err != nil {
+			return fmt.Errorf("%w: %v", ErrCorrupt, err)
+		}
 	}
-	if err := b.CheckCRC(); err != nil {
-		return fmt.Errorf("%w: %v", ErrCorrupt, err)
+	if b.LastOffsetDelta() < 0 || b.LastOffsetDelta() == math.MaxInt32 || b.RecordCount() != b.LastOffsetDelta()+1 {
+		return fmt.Errorf("%w: %d records, but a last offset delta of %d", ErrInvalidRecord, b.RecordCount(), b.LastOffsetDelta())
 	}
 	if origin != FromClient {
 		return nil
@@ -240,11 +251,13 @@ func (l *Log) openFailed(err error) error {
 
 // writeFailed tells a full disk, after which the log is as it was, from one that is not to be trusted.
 func (l *Log) writeFailed(err error) error {
-	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+	if isFull(err) {
 		return fmt.Errorf("%w: %w", ErrNoSpace, err)
 	}
 	return l.offline(err)
 }
+
+func isFull(err error) bool { return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) }
 
 // record enters batches that were written into the indexes and the state, and moves the end of the log behind them.
 func (l *Log) record(batches []byte, c *Config, now int64) {

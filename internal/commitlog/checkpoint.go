@@ -19,8 +19,10 @@ import (
 //	+---------+-----+------------+-----------------------------+------------------------------------------+
 //	| log start offset 8 | last append, ms 8 | entries of aborted transactions 4 | checksums of the three, 4 each |
 //	+--------------------+-------------------+-----------------------------------+--------------------------------+
-//	| cleaned 8 |
-//	+-----------+
+//	| cleaned 8 | owner 4 |
+//	+-----------+---------+
+//
+// The owner is a checksum of the directory's name and the topic's id: another partition's file in this place would have the log cut.
 //
 // Below the recovery point everything has been synced: damage there is damage, and is never cut. Up to the mark the indexes and a
 // producer snapshot have been synced too: recovery reads batch headers from the mark on, and checks records from the recovery point
@@ -56,10 +58,10 @@ type mark struct {
 const (
 	checkpointMagic = 0x6d727033 // "mrp3"
 	slotSize        = 512
-	slotUsed        = 112
+	slotUsed        = 116
 )
 
-func (c *checkpoint) encode(b []byte) {
+func (c *checkpoint) encode(b []byte, owner uint32) {
 	put := func(off int, v int64) { binary.BigEndian.PutUint64(b[off:], uint64(v)) }
 	binary.BigEndian.PutUint32(b, checkpointMagic)
 	put(8, int64(c.sequence))
@@ -78,12 +80,13 @@ func (c *checkpoint) encode(b []byte) {
 	binary.BigEndian.PutUint32(b[96:], c.mark.times.crc)
 	binary.BigEndian.PutUint32(b[100:], c.mark.aborted.crc)
 	put(104, c.cleaned)
+	binary.BigEndian.PutUint32(b[112:], owner)
 	binary.BigEndian.PutUint32(b[4:], crc32.Checksum(b[8:slotUsed], castagnoli))
 }
 
-func decodeCheckpoint(b []byte) (c checkpoint, ok bool) {
+func decodeCheckpoint(b []byte, owner uint32) (c checkpoint, ok bool) {
 	if len(b) < slotUsed || binary.BigEndian.Uint32(b) != checkpointMagic ||
-		binary.BigEndian.Uint32(b[4:]) != crc32.Checksum(b[8:slotUsed], castagnoli) {
+		binary.BigEndian.Uint32(b[4:]) != crc32.Checksum(b[8:slotUsed], castagnoli) || binary.BigEndian.Uint32(b[112:]) != owner {
 		return c, false
 	}
 	get := func(off int) int64 { return int64(binary.BigEndian.Uint64(b[off:])) }
@@ -103,6 +106,7 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 // checkpointFile is the file and the newest slot in it.
 type checkpointFile struct {
 	handle
+	owner uint32
 	blank bool // it was there, and had never been written to
 	mu    struct {
 		sync.Mutex
@@ -111,10 +115,11 @@ type checkpointFile struct {
 }
 
 // openCheckpoint reads the newest slot; found is false if there is none, and damaged says that there should have been.
-func openCheckpoint(p *place) (c *checkpointFile, found, damaged bool, err error) {
+func openCheckpoint(p *place, id [16]byte) (c *checkpointFile, found, damaged bool, err error) {
 	c = &checkpointFile{}
 	c.cache, c.disk, c.name = p.handles, p.fs, filepath.Join(p.dir, checkpointName)
 	c.refs.Store(1)
+	c.owner = crc32.Update(crc32.Checksum([]byte(filepath.Base(p.dir)), castagnoli), castagnoli, id[:])
 	b, err := readFile(p.fs, c.name)
 	if vfs.IsNotExist(err) {
 		var f vfs.File
@@ -128,12 +133,12 @@ func openCheckpoint(p *place) (c *checkpointFile, found, damaged bool, err error
 		return c, false, false, err
 	}
 	for i := 0; i < 2 && len(b) >= (i+1)*slotSize; i++ {
-		if slot, ok := decodeCheckpoint(b[i*slotSize : (i+1)*slotSize]); ok && (!found || slot.sequence > c.mu.sequence) {
+		if slot, ok := decodeCheckpoint(b[i*slotSize:(i+1)*slotSize], c.owner); ok && (!found || slot.sequence > c.mu.sequence) {
 			c.mu.checkpoint, found = slot, true
 		}
 	}
-	// A file of zeros is one whose log crashed before its Open had finished.
-	c.blank = len(bytes.Trim(b, "\x00")) == 0
+	// A file of zeros, or one that is short, is one that was never synced.
+	c.blank = len(b) < 2*slotSize || len(bytes.Trim(b, "\x00")) == 0
 	damaged = !found && !c.blank
 	return c, found, damaged, nil
 }
@@ -166,7 +171,7 @@ func (c *checkpointFile) writeLocked() error {
 	}
 	b := slots.Get().(*[slotSize]byte)
 	defer slots.Put(b)
-	c.mu.encode(b[:])
+	c.mu.encode(b[:], c.owner)
 	_, err = f.WriteAt(b[:], int64(c.mu.sequence%2)*slotSize)
 	return err
 }

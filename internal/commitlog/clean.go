@@ -225,7 +225,7 @@ func (cl *cleaning) collectAborted() error {
 		loaded := s.mu.loaded
 		s.mu.RUnlock()
 		if !loaded {
-			if sums := s.readSums(); sums != nil && sums.aborted.entries == 0 {
+			if sums, next := s.readSums(); sums != nil && sums.aborted.entries == 0 && next == s.next.Load() {
 				continue
 			}
 		}

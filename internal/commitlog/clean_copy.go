@@ -186,7 +186,7 @@ func (w *cleanWriter) finish() error {
 		indexSuffix: s.mu.index.appendTo(nil),
 		timeSuffix:  s.mu.times.appendTo(nil),
 		txnSuffix:   appendAborted(nil, s.mu.aborted),
-		sumsSuffix:  s.sumsLocked(len(s.mu.index), len(s.mu.times), len(s.mu.aborted)).encode(w.pos),
+		sumsSuffix:  s.sumsLocked(len(s.mu.index), len(s.mu.times), len(s.mu.aborted)).encode(w.pos, s.next.Load()),
 	} {
 		if err := writeFile(w.fs, s.path(s.base, suffix)+cleanedSuffix, b, true); err != nil {
 			return err

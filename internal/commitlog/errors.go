@@ -18,7 +18,7 @@ var (
 	ErrCoordinatorFenced    = errors.New("transaction marker comes from a former coordinator") // TRANSACTION_COORDINATOR_FENCED
 	ErrInvalidTxnState      = errors.New("record outside a transaction of a producer in one")  // INVALID_TXN_STATE
 	ErrOffsetOutOfRange     = errors.New("offset is outside the log")                          // OFFSET_OUT_OF_RANGE
-	ErrNoSpace              = errors.New("no space left on the device")                        // KAFKA_STORAGE_ERROR
+	ErrNoSpace              = errors.New("the disk is full")                                   // KAFKA_STORAGE_ERROR
 	ErrOffline              = errors.New("log is offline after an error of its disk")          // KAFKA_STORAGE_ERROR
 	ErrClosed               = errors.New("log is closed")                                      // NOT_LEADER_OR_FOLLOWER
 )

@@ -83,21 +83,12 @@ func (s *segment) writeTail(t tail, stale bool) error {
 // the two indexes are made.
 func (s *segment) syncIndexes() error {
 	for _, suffix := range []string{indexSuffix, timeSuffix, txnSuffix} {
-		f, err := s.fs.OpenReadWrite(s.path(s.base, suffix))
-		if vfs.IsNotExist(err) {
-			if suffix == txnSuffix {
-				continue
-			}
-			f, err = s.fs.Create(s.path(s.base, suffix))
+		name := s.path(s.base, suffix)
+		err := syncFile(s.fs, name)
+		if vfs.IsNotExist(err) && suffix != txnSuffix {
+			err = writeFile(s.fs, name, nil, true)
 		}
-		if err != nil {
-			return err
-		}
-		err = f.Sync()
-		if cerr := f.Close(); err == nil {
-			err = cerr
-		}
-		if err != nil {
+		if err != nil && !vfs.IsNotExist(err) {
 			return err
 		}
 	}

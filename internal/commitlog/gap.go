@@ -13,7 +13,8 @@ import (
 // for the same offset for ever after CORRUPT_MESSAGE, librdkafka and franz-go too. A mere jump to the next sound batch would do, as
 // after compaction, but for damage at the end of the log: there a reader that wants to reach the end offset (Connect's and Streams'
 // restoring of a topic, a bounded scan) would wait for a record that never comes. So damage is served as what compaction leaves
-// where it has removed everything: a batch without records, whose offsets say how far it reaches. Nothing of it is on disk.
+// where it has removed everything: a batch without records, whose offsets say how far it reaches, and the markers of aborted
+// transactions (lostmarker.go). Nothing of it is on disk.
 
 // gapInstead replaces the error for damaged records by the batch that stands for them, up to what the reader may see.
 func (l *Log) gapInstead(err error, offset int64, limit Limit, maxBytes int, minOneBatch bool) (Chunk, error) {
@@ -33,7 +34,7 @@ func (l *Log) gapInstead(err error, offset int64, limit Limit, maxBytes int, min
 	if next <= offset || maxBytes < wire.HeaderSize && !minOneBatch {
 		return empty, nil
 	}
-	b := wire.EmptyBatch(offset, next-1)
+	b := l.standIn(offset, next)
 	return Chunk{FirstBatchOffset: offset, Below: next, Range: FileRange{File: bytesFile(b), Len: len(b)}, Damage: d}, nil
 }
 

@@ -42,7 +42,7 @@ type handle struct {
 	disk     vfs.FS
 	name     string
 	refs     atomic.Int32
-	unsynced atomic.Bool // it holds what a sync has not confirmed
+	unsynced atomic.Bool // it holds what a sync has not confirmed, or its owner is gone: it stays open for those who use it
 	hot      atomic.Bool // used since the cache last looked
 	mu       struct {
 		sync.RWMutex

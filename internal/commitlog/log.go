@@ -31,6 +31,7 @@ type Options struct {
 	// no limit on space.
 	Syncer  *Syncer
 	Handles *Handles
+	Space   *Space
 	// OtherTopic says whether an id that the directory claims is another topic's; one that nobody has ever had is damage. Nil: any
 	// other id is another topic's.
 	OtherTopic func(id [16]byte) bool
@@ -54,6 +55,7 @@ type Log struct {
 	now    func() time.Time
 	config atomic.Pointer[Config]
 	syncer *Syncer
+	space  *Space
 	own    bool // the syncer is this log's
 	ck     *checkpointFile
 
@@ -354,6 +356,7 @@ func (l *Log) shut(keep bool) error {
 	l.mu.Unlock()
 	l.notify()
 	for _, s := range *l.segments.Load() {
+		s.unsynced.Store(true) // the file stays open for who still reads it
 		s.release()
 	}
 	l.ck.release()

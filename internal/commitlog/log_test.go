@@ -2,8 +2,10 @@ package commitlog
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -191,7 +193,8 @@ func TestRejected(t *testing.T) {
 		"cut off":        {two[:50], ErrCorrupt},
 		"checksum":       {edit(func(b wire.Batch) { b[len(b)-1]++ }), ErrCorrupt},
 		"magic":          {edit(func(b wire.Batch) { b[16] = 1 }), ErrInvalidRecord},
-		"count":          {edit(func(b wire.Batch) { b[60]++ }), ErrInvalidRecord},
+		"count":          {edit(func(b wire.Batch) { b[60]++; sign(b) }), ErrInvalidRecord},
+		"flipped count":  {edit(func(b wire.Batch) { b[60]++ }), ErrCorrupt},
 		"too large":      {testBatch{size: 2000, ts: 1e12}.bytes(), ErrMessageTooLarge},
 		"control":        {wire.BuildMarker(1, 0, true, 0, 1e12), ErrInvalidRecord},
 		"too early":      {testBatch{ts: 1e12 - 7200000}.bytes(), ErrInvalidTimestamp},
@@ -205,6 +208,11 @@ func TestRejected(t *testing.T) {
 	if l.EndOffset() != 0 || l.Size() != 0 {
 		t.Error("something was appended")
 	}
+}
+
+// sign makes the checksum right again.
+func sign(b wire.Batch) {
+	binary.BigEndian.PutUint32(b[17:], crc32.Checksum(b[21:], crc32.MakeTable(crc32.Castagnoli)))
 }
 
 func TestForeignDirectory(t *testing.T) {

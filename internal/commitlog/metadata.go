@@ -49,10 +49,10 @@ func metadataText(id [16]byte) string {
 	return "version: 0\ntopic_id: " + base64.RawURLEncoding.EncodeToString(id[:])
 }
 
-// writeMetadata leaves it to the first round to make the file's name durable, and to chance when its bytes are: what is lost is
-// written again.
+// writeMetadata leaves it to the first round to make the file's name durable, and to the first mark to sync its bytes: what is lost
+// before is written again.
 func (l *Log) writeMetadata(name string, id [16]byte) error {
-	l.mu.newDir = true
+	l.mu.newDir, l.round.metadata = true, true
 	return writeFile(l.fs, name, []byte(metadataText(id)), false)
 }
 
@@ -114,4 +114,17 @@ func readFull(f vfs.File, b []byte, off int64) (int, error) {
 		err = io.ErrUnexpectedEOF
 	}
 	return n, err
+}
+
+// syncFile makes the bytes of a file durable.
+func syncFile(fs vfs.FS, name string) error {
+	f, err := fs.OpenReadWrite(name)
+	if err != nil {
+		return err
+	}
+	err = f.Sync()
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	return err
 }

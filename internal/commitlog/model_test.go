@@ -153,7 +153,7 @@ func (t *modelTest) syncBeside() {
 			t.marker()
 		}
 	}
-	r.complete = l.prepare(r) == nil
+	l.tryPrepare(r)
 	l.settle(r, l.syncData(r))
 	t.m.durable = durable
 	if lso, want := l.LastStableOffset(), max(t.m.lso(durable), l.StartOffset()); lso != want {

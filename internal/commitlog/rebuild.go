@@ -6,17 +6,21 @@ import (
 	"github.com/millrace/millrace/internal/wire"
 )
 
-// abortedOf computes the aborted transactions of a closed segment: from the newest sound snapshot at or before its base, batch by
-// batch, to its end. What it cannot read it passes over.
-func (l *Log) abortedOf(s *segment) ([]abortedEntry, error) {
+// abortedOf computes the aborted transactions of a closed segment, and the producers at its end: from the newest sound snapshot at or
+// before its base, batch by batch. What it cannot read it passes over.
+func (l *Log) abortedOf(s *segment) (list []abortedEntry, ps *producers, err error) {
 	ps, at, err := l.producersBefore(s.base)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	var list []abortedEntry
 	for _, from := range l.segmentsNow() {
 		if from.next.Load() <= at || from.base > s.base || !from.acquire() {
 			continue
+		}
+		note := func(e abortedEntry, aborted bool) {
+			if aborted && from == s {
+				list = append(list, e)
+			}
 		}
 		err := from.eachSound(func(b wire.Batch, _ int64) {
 			if b.BaseOffset() < at {
@@ -25,17 +29,22 @@ func (l *Log) abortedOf(s *segment) ([]abortedEntry, error) {
 			if !b.IsControl() {
 				ps.add(b, 0)
 			} else if m, err := wire.ParseMarker(b); err == nil {
-				if e, aborted := ps.addMarker(b, m, 0); aborted && from == s {
-					list = append(list, e)
-				}
+				note(ps.addMarker(b, m, 0))
+			}
+		}, func(d damage) {
+			if d.first < at {
+				return
+			}
+			for _, e := range from.passDamage(ps, d, 0) {
+				note(e, true)
 			}
 		})
 		from.release()
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
-	return list, nil
+	return list, ps, nil
 }
 
 // segmentsNow are the log's segments, also while it is being opened.
@@ -68,8 +77,8 @@ func (l *Log) producersBefore(offset int64) (ps *producers, at int64, err error)
 	return newProducers(), 0, nil
 }
 
-// eachSound hands the sound batches of what is below trusted to fn.
-func (s *segment) eachSound(fn func(b wire.Batch, pos int64)) error {
+// eachSound hands the sound batches of what is below trusted to fn, and what is not sound to damaged.
+func (s *segment) eachSound(fn func(b wire.Batch, pos int64), damaged func(damage)) error {
 	f, err := s.open()
 	if err != nil {
 		return err
@@ -81,6 +90,7 @@ func (s *segment) eachSound(fn func(b wire.Batch, pos int64)) error {
 		b, err := w.ordered(pos, expect, s.trustedEnd)
 		if err != nil {
 			d := s.resync(w, pos, expect)
+			damaged(d)
 			pos, expect = d.end, d.next
 			continue
 		}

@@ -1,6 +1,7 @@
 package commitlog
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -29,7 +30,7 @@ func Open(o Options) (*Log, error) {
 	if err := o.Config.Validate(); err != nil {
 		return nil, err
 	}
-	l := &Log{place: place{fs: o.FS, dir: o.Dir, report: o.Report, handles: o.Handles}, now: o.Now, syncer: o.Syncer}
+	l := &Log{place: place{fs: o.FS, dir: o.Dir, report: o.Report, handles: o.Handles}, now: o.Now, syncer: o.Syncer, space: o.Space}
 	l.log = l
 	if l.handles == nil {
 		l.handles = NewHandles(0)
@@ -46,7 +47,7 @@ func Open(o Options) (*Log, error) {
 	if err := l.makeDir(o); err != nil {
 		return nil, err
 	}
-	r := &recovery{Log: l}
+	r := &recovery{Log: l, topicID: o.TopicID}
 	if err := r.run(); err != nil {
 		r.abandon()
 		return nil, fmt.Errorf("open log %s: %w", l.dir, err)
@@ -70,6 +71,7 @@ func (l *Log) makeDir(o Options) error {
 // recovery is Open at work.
 type recovery struct {
 	*Log
+	topicID   [16]byte
 	ck        checkpoint
 	segments  []*segment
 	snapshots []int64 // offsets, growing
@@ -80,7 +82,8 @@ type recovery struct {
 	noted     int64 // position in the last segment before which batches are indexed
 	exact     bool  // offsets after the recovery point have no gaps: they are ours, and not compacted
 	blank     bool  // the checkpoint was there, and never written to
-	changed   bool  // the log is not as a Close would have left it
+	read      int64 // bytes that had to be read
+	changed   bool  // files are not as they should be
 }
 
 func (r *recovery) run() error {
@@ -140,7 +143,7 @@ func (r *recovery) abandon() {
 }
 
 func (r *recovery) readCheckpoint() (found, damaged bool, err error) {
-	r.Log.ck, found, damaged, err = openCheckpoint(&r.place)
+	r.Log.ck, found, damaged, err = openCheckpoint(&r.place, r.topicID)
 	r.blank = r.Log.ck.blank
 	if err == nil {
 		r.ck = r.Log.ck.get()
@@ -204,11 +207,18 @@ func (r *recovery) readEpochs() error {
 // guessCheckpoint stands in for a checkpoint that is not there: all but the last segment count as synced, and of that what is before
 // the end of its last sound batch.
 func (r *recovery) guessCheckpoint(damaged bool) error {
-	if damaged {
-		r.report(Finding{Path: filepath.Join(r.dir, checkpointName), First: -1, Next: -1,
-			What: "checkpoint is damaged: the log is taken to end behind its last sound batch"})
-	}
 	r.changed = true
+	if len(r.segments) == 0 && !damaged {
+		return nil
+	}
+	what := "is missing"
+	if damaged {
+		what = "is damaged"
+	} else if r.blank {
+		what = "is blank"
+	}
+	r.report(Finding{Path: filepath.Join(r.dir, checkpointName), First: -1, Next: -1,
+		What: "checkpoint " + what + ": the log is taken to end behind its last sound batch"})
 	if len(r.segments) == 0 {
 		return nil
 	}
@@ -229,7 +239,7 @@ func (r *recovery) guessPoint() error {
 	r.ck.recovery = position{s.base, s.base, 0}
 	err := s.eachSound(func(b wire.Batch, pos int64) {
 		r.ck.recovery = position{b.NextOffset(), s.base, pos + int64(b.Size())}
-	})
+	}, func(damage) {})
 	r.ck.mark = mark{position: position{s.base, s.base, 0}}
 	return err
 }
@@ -316,12 +326,31 @@ func (r *recovery) finish(found bool) error {
 			return err
 		}
 	}
-	if r.changed || l.mu.newEpochs || !found {
-		if err := r.settle(); err != nil {
+	if !r.changed && found && !r.blank && r.ck.mark.base == active.base && r.read <= rereadBytes {
+		return errors.Join(r.leave(), l.dropSegments())
+	}
+	if r.changed || l.mu.newEpochs || !found || r.read > 0 {
+		// A full disk is no reason not to serve what is there. What was found is found again by the next Open, or settled by the
+		// rounds to come.
+		if err := r.settle(); err != nil && !isFull(err) {
 			return err
 		}
 	}
 	return l.dropSegments()
+}
+
+// rereadBytes is how much a log may have to read again after a crash without its being marked anew.
+const rereadBytes = 1 << 20
+
+// leave keeps a log's mark where it is. What was read from there on is little, and is read again by the next Open, unless a mark comes
+// first: to write it all down would cost a start after a crash some eight syncs for each partition. The records themselves are synced.
+func (r *recovery) leave() error {
+	l := r.Log
+	l.mu.unmarked, l.round.asFound = r.read, r.read > 0
+	if r.ck.recovery == r.end {
+		return nil
+	}
+	return l.ck.update(false, func(c *checkpoint) { c.recovery = r.end })
 }
 
 // firstTimestamp reads what the age of the active segment is counted from.

@@ -128,8 +128,12 @@ func (r *recovery) replaySegment(s *segment, last bool) error {
 	}
 	w := newWindow(f, s.trusted)
 	defer w.release()
+	r.read += s.trusted - pos
 	for expect := s.base; pos < s.trusted; {
 		if d, bad := s.damagedAt(pos); bad {
+			if d.first >= r.replayed {
+				r.passDamage(s, d)
+			}
 			pos, expect = d.end, d.next
 			continue
 		}
@@ -158,4 +162,13 @@ func (r *recovery) replaySegment(s *segment, last bool) error {
 		expect = b.NextOffset()
 	}
 	return nil
+}
+
+// passDamage goes on behind damage with the producer state that may have been decided in it.
+func (r *recovery) passDamage(s *segment, d damage) {
+	for _, e := range s.passDamage(r.mu.producers, d, r.now().UnixMilli()) {
+		if e.LastOffset >= r.from {
+			s.addAborted(e)
+		}
+	}
 }

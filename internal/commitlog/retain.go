@@ -2,6 +2,7 @@ package commitlog
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"time"
 )
@@ -96,6 +97,26 @@ func (l *Log) Retain(now time.Time) (deleted int, err error) {
 		s.trim()
 	}
 	return deleted, err
+}
+
+// RetainNext is the earliest time at which Retain may find something to delete in a log to which nothing is appended: when its oldest
+// segment's newest record is too old; far away if records are kept for ever.
+func (l *Log) RetainNext() time.Time {
+	c, never := l.config.Load(), time.Unix(1<<40, 0)
+	s := (*l.segments.Load())[0]
+	if c.RetentionAge < 0 || s.size.Load() == 0 && s.next.Load() == math.MaxInt64 {
+		return never
+	}
+	s.mu.RLock()
+	loaded := s.mu.loaded
+	s.mu.RUnlock()
+	if !loaded { // its indexes have been forgotten: they are read the next time
+		return time.Time{}
+	}
+	if ts, _ := s.newest(); ts >= 0 {
+		return time.UnixMilli(ts).Add(c.RetentionAge)
+	}
+	return time.Time{}
 }
 
 // unsynced says whether a closed segment waits for a round.

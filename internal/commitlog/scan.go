@@ -36,7 +36,7 @@ func (r *recovery) scanSegment(s *segment) error {
 	if err != nil || size == r.end.pos {
 		return err
 	}
-	r.changed = true
+	r.read += size - r.end.pos
 	w := newWindow(f, size)
 	defer w.release()
 	for r.end.pos < size {
@@ -44,7 +44,7 @@ func (r *recovery) scanSegment(s *segment) error {
 		if err != nil || r.exact && b.BaseOffset() != r.end.offset {
 			break
 		}
-		if _, err := f.WriteAt(b, r.end.pos); err != nil {
+		if _, err := f.WriteAt(b, r.end.pos); err != nil && !isFull(err) {
 			return err
 		}
 		s.note(b, r.end.pos, r.config.Load().IndexIntervalBytes)
@@ -58,6 +58,7 @@ func (r *recovery) scanSegment(s *segment) error {
 		if err := f.Truncate(r.end.pos); err != nil {
 			return err
 		}
+		r.changed = true
 		s.size.Store(r.end.pos)
 		// What follows cannot be joined to this segment's end.
 		if next := slices.Index(r.segments, s) + 1; next < len(r.segments) {

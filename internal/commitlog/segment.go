@@ -71,8 +71,12 @@ type segment struct {
 	}
 }
 
-// damage is a stretch that cannot be read: bytes [pos, end), offsets [first, next).
-type damage struct{ pos, end, first, next int64 }
+// damage is a stretch that cannot be read: bytes [pos, end), offsets [first, next). It is whole if the length in its header leads to
+// its end, so that it is one batch.
+type damage struct {
+	pos, end, first, next int64
+	whole                 bool
+}
 
 func newSegment(p *place, base, size, trusted int64) *segment {
 	s := &segment{place: p, base: base, trusted: trusted, firstTS: -1}
@@ -158,12 +162,15 @@ func (s *segment) load(interval int) error {
 		return nil
 	}
 	s.mu.Lock()
-	what, err := "", error(nil)
+	what, next, err := "", s.next.Load(), error(nil)
 	if !s.mu.loaded {
-		what, err = s.loadLocked()
+		what, next, err = s.loadLocked()
 		s.mu.loaded = what == "" && err == nil
 	}
 	s.mu.Unlock()
+	if err == nil && what == "" && next < s.next.Load() {
+		return s.closeGap(next)
+	}
 	if what == "" || err != nil {
 		return err
 	}
@@ -171,27 +178,27 @@ func (s *segment) load(interval int) error {
 	return s.rebuild(interval)
 }
 
-// loadLocked reads the three index files; what names what is wrong with them.
-func (s *segment) loadLocked() (what string, err error) {
+// loadLocked reads the three index files; what names what is wrong with them, and next is the base of the segment that once followed.
+func (s *segment) loadLocked() (what string, next int64, err error) {
 	files, err := s.readIndexes()
 	if err != nil {
-		return "", err
+		return "", 0, err
 	}
-	want := s.readSums()
+	want, next := s.readSums()
 	switch {
 	case files.index == nil:
-		return "is missing", nil
+		return "is missing", next, nil
 	case files.times == nil:
-		return "of times is missing", nil
+		return "of times is missing", next, nil
 	case want != nil && !files.cut(*want):
-		return "does not have its checksum", nil
+		return "does not have its checksum", next, nil
 	}
 	var clean, cleanTimes, cleanAborted bool
 	s.mu.index, clean = parseIndex(files.index, s.size.Load())
 	s.mu.times, cleanTimes = parseTimes(files.times)
 	s.mu.aborted, cleanAborted = parseAborted(files.aborted, s.base)
 	if !clean || !cleanTimes || !cleanAborted || s.size.Load() > 0 && len(s.mu.times) == 0 && !s.timelessLocked() {
-		return "is damaged", nil
+		return "is damaged", next, nil
 	}
 	s.mu.flushed.index, s.mu.flushed.times, s.mu.flushed.aborted = len(s.mu.index), len(s.mu.times), len(s.mu.aborted)
 	if n := len(s.mu.times); n > 0 {
@@ -200,19 +207,19 @@ func (s *segment) loadLocked() (what string, err error) {
 	if n := len(s.mu.index); n > 0 {
 		ok, err := s.entryLocked(s.mu.index[n-1])
 		if err != nil {
-			return "", err
+			return "", next, err
 		}
 		if !ok {
-			return "does not match the log", nil
+			return "does not match the log", next, nil
 		}
 	}
-	return "", nil
+	return "", next, nil
 }
 
 // rebuild makes the indexes of a closed segment out of its batches. What its markers aborted may have begun before it, so that the
 // producers as they were at its base are needed.
 func (s *segment) rebuild(interval int) error {
-	aborted, err := s.log.abortedOf(s)
+	aborted, _, err := s.log.abortedOf(s)
 	if err != nil {
 		return err
 	}

@@ -12,10 +12,12 @@ import (
 // that lies shows a reader what was aborted. So we keep their checksums: those of the last segment's, up to the mark, in the
 // checkpoint; those of a closed segment's in a file of its own, beside them:
 //
-//	+---------+------------+------------------+-----------------------+-------------------------------+-------+
-//	| magic 4 | log size 8 | index: entries 4,| time index: entries 4,| aborted transactions: entries | crc 4 |
-//	|         |            | crc 4            | crc 4                 | 4, crc 4                      |       |
-//	+---------+------------+------------------+-----------------------+-------------------------------+-------+
+//	+---------+------------+------------------+-----------------------+-------------------------------+---------+-------+
+//	| magic 4 | log size 8 | index: entries 4,| time index: entries 4,| aborted transactions: entries | next    | crc 4 |
+//	|         |            | crc 4            | crc 4                 | 4, crc 4                      | base 8  |       |
+//	+---------+------------+------------------+-----------------------+-------------------------------+---------+-------+
+//
+// The base of the segment that followed says whether that one is still there (lostmarker.go).
 //
 // A segment without that file, such as one that Kafka wrote, or whose log has another size, has its indexes believed if they are
 // plausible.
@@ -29,7 +31,7 @@ type sum struct {
 
 const (
 	sumsMagic = 0x6d727331 // "mrs1"
-	sumsSize  = 40
+	sumsSize  = 48
 )
 
 func sumOf(entries int, b []byte) sum { return sum{entries, crc32.Checksum(b, castagnoli)} }
@@ -55,31 +57,33 @@ func (s *segment) writeSums() error {
 	}
 	sum := s.sumsLocked(len(s.mu.index), len(s.mu.times), len(s.mu.aborted))
 	s.mu.RUnlock()
-	return writeFile(s.fs, s.path(s.base, sumsSuffix), sum.encode(s.size.Load()), true)
+	return writeFile(s.fs, s.path(s.base, sumsSuffix), sum.encode(s.size.Load(), s.next.Load()), true)
 }
 
-func (x sums) encode(size int64) []byte {
+func (x sums) encode(size, next int64) []byte {
 	b := binary.BigEndian.AppendUint32(make([]byte, 0, sumsSize), sumsMagic)
 	b = binary.BigEndian.AppendUint64(b, uint64(size))
 	for _, e := range []sum{x.index, x.times, x.aborted} {
 		b = binary.BigEndian.AppendUint32(b, uint32(e.entries))
 		b = binary.BigEndian.AppendUint32(b, e.crc)
 	}
+	b = binary.BigEndian.AppendUint64(b, uint64(next))
 	return binary.BigEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
 }
 
-// readSums gives the checksums that were kept for a segment; nil if there are none, or none for it as it is.
-func (s *segment) readSums() *sums {
+// readSums gives the checksums that were kept for a segment, and the base of the one that followed it; nil if there are none, or none
+// for it as it is.
+func (s *segment) readSums() (_ *sums, next int64) {
 	b, err := readFile(s.fs, s.path(s.base, sumsSuffix))
 	if err != nil || len(b) != sumsSize || binary.BigEndian.Uint32(b) != sumsMagic ||
 		binary.BigEndian.Uint32(b[sumsSize-4:]) != crc32.Checksum(b[:sumsSize-4], castagnoli) ||
 		int64(binary.BigEndian.Uint64(b[4:])) != s.size.Load() {
-		return nil
+		return nil, s.next.Load()
 	}
 	at := func(off int) sum {
 		return sum{int(binary.BigEndian.Uint32(b[off:])), binary.BigEndian.Uint32(b[off+4:])}
 	}
-	return &sums{at(12), at(20), at(28)}
+	return &sums{at(12), at(20), at(28)}, int64(binary.BigEndian.Uint64(b[36:]))
 }
 
 // indexFiles are the contents of a segment's three index files; missing ones are nil.

@@ -36,6 +36,8 @@ type rounds struct {
 	shut             bool // no more rounds
 	checkpointSynced time.Time
 	markEvery        int64 // markInterval, less in tests
+	metadata         bool  // partition.metadata was written and not synced
+	asFound          bool  // nothing was appended since recovery left the log as it was
 	snapshotAt       int64 // the last snapshot that no segment begins with, -1 if there is none
 	allocated        int64 // of the active segment
 	allocatedFor     int64 // its base
@@ -79,6 +81,7 @@ func (l *Log) begin(marking bool) *round {
 		l.mu.syncing = false
 		return nil
 	}
+	l.round.asFound = false
 	r := &round{
 		end:       l.endLocked(),
 		sealed:    append([]*segment(nil), l.mu.sealed...),
@@ -132,6 +135,15 @@ func (l *Log) prepare(r *round) error {
 		return r.active.flush()
 	}
 	return nil
+}
+
+// tryPrepare is prepare for a round that goes on without what it could not write.
+func (l *Log) tryPrepare(r *round) {
+	err := l.prepare(r)
+	r.complete = err == nil
+	if isFull(err) {
+		l.space.full(r.start, false) // the next round tries again
+	}
 }
 
 // syncData makes the data durable, file by file.
@@ -245,12 +257,22 @@ func (l *Log) markHere(r *round) error {
 	if err := writeFile(l.fs, l.path(r.end.offset, snapshotSuffix), r.snapshot, true); err != nil {
 		return err
 	}
+	if l.round.metadata {
+		if err := syncFile(l.fs, filepath.Join(l.dir, metadataName)); err != nil {
+			return err
+		}
+		l.round.metadata = false
+	}
 	return l.fs.SyncDir(l.dir)
 }
 
 // dropSnapshots removes the snapshot before the one that was just made, unless a segment begins there.
 func (l *Log) dropSnapshots(r *round) {
 	if r.snapshot == nil || r.end.offset == l.round.snapshotAt {
+		return
+	}
+	if r.shared { // the checkpoint that no longer needs it is not on disk yet; the next Open removes it
+		l.round.snapshotAt = r.end.offset
 		return
 	}
 	if at := l.round.snapshotAt; at >= 0 && !l.begins(at) {
@@ -319,7 +341,7 @@ func (l *Log) syncOnce() (again bool) {
 	if r == nil {
 		return false
 	}
-	r.complete = l.prepare(r) == nil
+	l.tryPrepare(r)
 	return l.settle(r, l.syncData(r))
 }
 
@@ -331,6 +353,9 @@ func (l *Log) settle(r *round, err error) (again bool) {
 	}
 	l.trimAllocation(r)
 	if err := l.remember(r); err != nil {
+		if isFull(err) {
+			l.space.full(r.start, false)
+		}
 		l.mu.Lock()
 		_ = l.writeFailed(err) // a full disk is met again by the next mark; the recovery point stays where it was
 		l.mu.Unlock()
@@ -341,7 +366,7 @@ func (l *Log) settle(r *round, err error) (again bool) {
 
 // lastRound makes all durable and marks the end, so that the next Open has nothing to read. The caller holds l.round.
 func (l *Log) lastRound() error {
-	if l.marked() {
+	if l.marked() || l.untouched() {
 		return nil
 	}
 	r := l.begin(true)
@@ -349,6 +374,9 @@ func (l *Log) lastRound() error {
 		return nil
 	}
 	if err := l.prepare(r); err != nil {
+		l.mu.Lock()
+		l.mu.newDir, l.mu.newParent, l.mu.newEpochs = l.mu.newDir || r.newDir, l.mu.newParent || r.newParent, l.mu.newEpochs || r.newEpochs
+		l.mu.Unlock()
 		return err
 	}
 	r.complete = true
@@ -361,6 +389,13 @@ func (l *Log) lastRound() error {
 		r.active.giveBack()
 	}
 	return l.remember(r)
+}
+
+// untouched says whether the log is as recovery found it, and left it.
+func (l *Log) untouched() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.round.asFound && !l.dirtyLocked() && l.ck.get().recovery == l.endLocked() && l.mu.unmarked <= rereadBytes
 }
 
 // marked says whether the mark is at the end already.

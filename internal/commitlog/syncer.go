@@ -53,6 +53,9 @@ func (s *Syncer) Close() error {
 	return s.volume.Close()
 }
 
+// Idle waits until no round runs, though nothing keeps the next from beginning.
+func (s *Syncer) Idle() { s.running.Wait() }
+
 // start sees to it that a log is synced until it is clean.
 func (s *Syncer) start(l *Log) {
 	s.mu.Lock()
@@ -108,7 +111,7 @@ func (s *Syncer) shared(logs []*Log) (again []*Log) {
 		l.round.Lock()
 		if rounds[i] = l.begin(false); rounds[i] != nil {
 			rounds[i].shared = true
-			rounds[i].complete = l.prepare(rounds[i]) == nil
+			l.tryPrepare(rounds[i])
 		}
 	}
 	err := s.volume.Sync()

@@ -181,8 +181,9 @@ func (s *segment) resync(w *window, pos, expect int64) damage {
 	d := damage{pos: pos, end: s.trusted, first: expect, next: s.trustedEnd}
 	if h, err := w.header(pos); err == nil {
 		end := pos + int64(h.Size())
+		d.whole = end == s.trusted
 		if b, err := w.sound(end, expect+1, s.trustedEnd); err == nil {
-			d.end, d.next = end, b.BaseOffset()
+			d.end, d.next, d.whole = end, b.BaseOffset(), true
 			return d
 		}
 	}

@@ -106,6 +106,13 @@ type Source interface {
 	Open(ctx context.Context, split Split, columns []int, wake func()) (Reader, error)
 }
 
+// ColumnChecker is a Source that may not be able to give every column that the table
+// declares. It is asked when a query is planned.
+type ColumnChecker interface {
+	// CheckColumns says why Open would fail with these columns.
+	CheckColumns(columns []int) error
+}
+
 // Split is a part of a source that is read in order: a partition, a file.
 type Split struct {
 	// ID is stable and unique in the source: "departures-0", a file's path.

@@ -266,10 +266,26 @@ type nodeError struct {
 }
 
 func (e *nodeError) Error() string {
-	if e.where == "" {
-		return fmt.Sprintf("%s: %v", e.node, e.err)
+	at := e.Place()
+	switch {
+	case at != "" && e.where != "":
+		return fmt.Sprintf("%s: %v (%s)", at, e.err, e.where)
+	case at != "":
+		return fmt.Sprintf("%s: %v", at, e.err)
+	case e.where != "":
+		return fmt.Sprintf("%s: %s: %v", e.node, e.where, e.err)
 	}
-	return fmt.Sprintf("%s: %s: %v", e.node, e.where, e.err)
+	return fmt.Sprintf("%s: %v", e.node, e.err)
+}
+
+// Place is where the expression that failed stands in the query's text, "12:8", with which
+// the error begins; empty if it is of something else.
+func (e *nodeError) Place() string {
+	var row *vec.RowError
+	if errors.As(e.err, &row) {
+		return row.At
+	}
+	return ""
 }
 
 func (e *nodeError) Unwrap() error { return e.err }

@@ -55,6 +55,10 @@ type Config struct {
 	Options map[string]string
 	// Location is table.local-time-zone.
 	Location *time.Location
+	// Entries is for people and programs that are shown a result: format json then writes
+	// a MAP or MULTISET whose keys are no strings, which Flink's format does not take, as
+	// an array of {"key":…,"value":…}. No table has it.
+	Entries bool
 }
 
 // Projected are the columns that a decoder gives.

@@ -208,7 +208,7 @@ func (c *callExpr) Eval(ctx *vec.EvalContext, b *vec.Batch) (*vec.Vector, error)
 	}
 	out := vec.New(c.bound.Result, b.N, 0)
 	if c.bound.NullCall {
-		return out, c.bound.Kernel(ctx, c.vecs, b.Sel, b.N, out)
+		return out, c.located(c.bound.Kernel(ctx, c.vecs, b.Sel, b.N, out))
 	}
 	valid := c.valid(b.N)
 	sel := b.Sel
@@ -224,10 +224,18 @@ func (c *callExpr) Eval(ctx *vec.EvalContext, b *vec.Batch) (*vec.Vector, error)
 		sel = c.rows
 	}
 	if err := c.bound.Kernel(ctx, c.vecs, sel, b.N, out); err != nil {
-		return nil, err
+		return nil, c.located(err)
 	}
 	out.Valid = vec.And(valid, out.Valid, b.N)
 	return out, nil
+}
+
+// located gives the error of a row the place of the call.
+func (c *callExpr) located(err error) error {
+	if e, ok := err.(*vec.RowError); ok && e.At == "" {
+		return &vec.RowError{Row: e.Row, Msg: e.Msg, At: c.bound.At}
+	}
+	return err
 }
 
 // valid is the bitmap of rows on which no argument is NULL, or nil.

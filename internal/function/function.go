@@ -71,6 +71,8 @@ type Bound struct {
 	// Build, if set, makes the expression instead of Kernel: for functions that
 	// do not evaluate all arguments on all rows.
 	Build func(args []vec.Expr) vec.Expr
+	// At is where the call stands in the query's text, for the errors of rows: "12:8".
+	At string
 
 	// total: the kernel cannot fail on any value and costs little per row, so
 	// it may run over rows that nobody asked for.

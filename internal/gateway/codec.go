@@ -11,9 +11,9 @@ import (
 )
 
 // Values travel as Flink's gateway writes them with rowFormat=JSON: by its json format
-// with ISO-8601 timestamps, arrays and maps as JSON's, bytes in base64. A value of a
-// type that this format does not have (a MAP whose keys are no strings) travels as
-// its SQL text.
+// with ISO-8601 timestamps, arrays and maps as JSON's, bytes in base64; a MAP whose keys
+// are no strings, which Flink's cannot write, as an array of {"key":…,"value":…}. A value
+// of a type that this format does not have travels as its SQL text.
 
 // codecConfig is the format's view of columns of these types; text says which of them
 // travel as text. Names are numbers, because those of a query need not differ.
@@ -23,10 +23,11 @@ func codecConfig(ts []types.Type) (cfg format.Config, text []bool, err error) {
 		return cfg, nil, fmt.Errorf("internal error: the gateway needs the format json")
 	}
 	cfg.Options = map[string]string{"timestamp-format.standard": "ISO-8601", "map-null-key.mode": "LITERAL"}
+	cfg.Entries = true
 	text = make([]bool, len(ts))
 	for i, t := range ts {
 		one := format.Column{Name: strconv.Itoa(i), Type: t.Plain()}
-		if _, err := factory.NewEncoder(format.Config{Columns: []format.Column{one}, Options: cfg.Options}); err != nil {
+		if _, err := factory.NewEncoder(format.Config{Columns: []format.Column{one}, Options: cfg.Options, Entries: true}); err != nil {
 			text[i], one.Type = true, types.TString
 		}
 		cfg.Columns = append(cfg.Columns, one)
@@ -56,7 +57,7 @@ func newEncoder(columns []types.Field) (*encoder, error) {
 			continue
 		}
 		c.Name = "v"
-		one := format.Config{Columns: []format.Column{c}, Options: cfg.Options}
+		one := format.Config{Columns: []format.Column{c}, Options: cfg.Options, Entries: true}
 		if e.encoders[i], err = factory.NewEncoder(one); err != nil {
 			return nil, err
 		}

@@ -138,7 +138,7 @@ func (j *job) ended(err error) {
 			e.Error = err.Error()
 		}
 		if werr := j.node.system.write(entry{Job: &e}); werr != nil {
-			err = errors.Join(err, werr)
+			err = also(err, werr)
 		} else if state != engine.Failed {
 			j.node.dropJournal(j.entry.ID)
 		}
@@ -203,36 +203,36 @@ func (n *Node) Jobs() []session.Job {
 
 // resume starts the jobs that had not ended when the node stopped, each planned
 // again from its text, with the tables as they were when it was submitted.
-func (n *Node) resume(entries []entry) {
+func (n *Node) resume(m *memory) {
 	var order []string
 	jobs := map[string]*jobEntry{}
-	for _, e := range entries {
+	for i, e := range m.entries {
 		switch {
 		case e.Job == nil:
+			continue
 		case jobs[e.Job.ID] == nil:
 			jobs[e.Job.ID] = e.Job
 			order = append(order, e.Job.ID)
 		default:
 			jobs[e.Job.ID].State, jobs[e.Job.ID].Error = e.Job.State, e.Job.Error
 		}
+		jobs[e.Job.ID].last = m.offsets[i]
 	}
 	for _, id := range order {
 		e := *jobs[id]
-		if err := n.resumeJob(e); err != nil {
+		if err := n.resumeJob(e, m); err != nil {
 			n.report(fmt.Sprintf("job %s (%s) cannot go on: %v", e.ID, e.Name, err))
 		}
 	}
 	n.dropStrayJournals(jobs)
 }
 
-func (n *Node) resumeJob(e jobEntry) error {
+func (n *Node) resumeJob(e jobEntry, m *memory) error {
 	if e.State == string(engine.Finished) || e.State == string(engine.Canceled) {
 		n.rememberEnded(e, nil)
 		return nil
 	}
-	p, err := session.Replan(n.connectors, n.ddlUpTo(e.DDL), session.Submission{
-		Name: e.Name, Text: e.Text, Database: e.Database, Settings: e.Settings, Dir: e.Dir,
-	})
+	p, err := n.replan(e, m)
 	if err == nil {
 		_, err = n.startDurable(e, p.Graph, p.Config)
 	}
@@ -241,6 +241,21 @@ func (n *Node) resumeJob(e jobEntry) error {
 		n.rememberEnded(e, err)
 	}
 	return err
+}
+
+// replan plans a job as it was planned when it was submitted. What damage may have made
+// another job, or one that has ended, is refused: it would write its results again.
+func (n *Node) replan(e jobEntry, m *memory) (p session.Submission, err error) {
+	if m.holeAfter(e.last) {
+		return p, fmt.Errorf("topic %s is damaged where it may say that the job has ended; start it again if its results are not there", systemTopic)
+	}
+	ddl, whole := n.ddlUpTo(e.DDL)
+	if !whole {
+		return p, fmt.Errorf("topic %s is damaged where it says what tables the job was planned with; make them again, and start it again", systemTopic)
+	}
+	return session.Replan(n.connectors, ddl, session.Submission{
+		Name: e.Name, Text: e.Text, Database: e.Database, Settings: e.Settings, Dir: e.Dir,
+	})
 }
 
 func (n *Node) rememberEnded(e jobEntry, err error) {

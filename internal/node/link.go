@@ -19,6 +19,8 @@ import (
 // node meet here, without a socket.
 type logBroker struct {
 	broker *broker.Broker
+	// closing ends when the node closes.
+	closing context.Context
 	// ensure is held while a topic is looked up and made.
 	ensure sync.Mutex
 }
@@ -48,6 +50,7 @@ func (l *logBroker) EnsureTopic(name string, partitions int, configs map[string]
 		if err != nil {
 			return out, err
 		}
+		p.room = l.awaitSpace
 		out.Partitions = append(out.Partitions, p)
 	}
 	return out, nil
@@ -66,11 +69,27 @@ func (l *logBroker) GroupOffset(group, topic string, partition int) (int64, bool
 // partition is a partition of the log as its connector and the journals see it.
 type partition struct {
 	log *commitlog.Log
+	// room waits while the disk is almost full, as clients do who are told to try again; nil for what is written all the same.
+	room func() error
+}
+
+// spacePause is how often a waiting job asks whether the disk has room.
+const spacePause = 100 * time.Millisecond
+
+func (l *logBroker) awaitSpace() error {
+	for l.broker.Metadata().SpaceLow() {
+		select {
+		case <-l.closing.Done():
+			return context.Cause(l.closing)
+		case <-time.After(spacePause):
+		}
+	}
+	return nil
 }
 
 func openPartition(meta *metadata.Store, t *metadata.Topic, i int32) (partition, error) {
 	log, err := meta.PartitionOf(t, i)
-	return partition{log}, err
+	return partition{log: log}, err
 }
 
 // leaderEpoch is that of a node that never had a second leader.
@@ -78,6 +97,11 @@ const leaderEpoch = 0
 
 // Append writes batches that the node itself made.
 func (p partition) Append(batches []byte) (int64, error) {
+	if p.room != nil {
+		if err := p.room(); err != nil {
+			return 0, err
+		}
+	}
 	info, err := p.log.Append(batches, commitlog.Internal, leaderEpoch)
 	return info.LastOffset, err
 }

@@ -6,10 +6,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net"
 	"net/http"
 	"os"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -39,12 +40,18 @@ type Config struct {
 	// Advertised is the address that Kafka clients are told, if not the one that
 	// they connected to.
 	Advertised string
-	// Settings are broker configs by Kafka's names.
+	// HTTPOpen lets HTTP be served on an address that others reach although there is an
+	// authorizer: SQL is not subject to it.
+	HTTPOpen bool
+	// Settings are broker configs by Kafka's names. The setting listeners stands for
+	// Kafka.
 	Settings map[string]string
 	// Report is told, in one line, what a person should know; nil: nobody.
 	Report func(string)
 	// Hook is called at named points around a commit; see engine.Config.
 	Hook func(point string)
+
+	files vfs.FS // of tests, in the place of the memory's
 }
 
 // Node is an open node. It is safe for concurrent use.
@@ -56,7 +63,7 @@ type Node struct {
 	connectors []*connector.Factory
 	shared     *session.Shared
 	gateway    *gateway.Gateway
-	kafka      net.Listener
+	kafka      []kafkaListener
 	http       net.Listener
 	server     *http.Server
 	ctx        context.Context
@@ -81,7 +88,10 @@ func Open(config Config) (_ *Node, err error) {
 	var files vfs.FS = vfs.OS
 	dir := config.Data
 	if dir == "" {
-		files, dir = vfs.NewMem(), "data"
+		files, dir = config.files, "data"
+	}
+	if files == nil {
+		files = vfs.NewMem()
 	}
 	if _, err := isNew(config.Data); err != nil {
 		return nil, err
@@ -98,9 +108,9 @@ func Open(config Config) (_ *Node, err error) {
 	}()
 	n.broker, err = broker.Open(broker.Config{FS: files, Dir: dir, Advertised: config.Advertised, Settings: config.Settings, Report: n.report})
 	if err != nil {
-		return nil, err
+		return nil, unusable(config.Data, err)
 	}
-	n.link = &logBroker{broker: n.broker}
+	n.link = &logBroker{broker: n.broker, closing: n.ctx}
 	n.connectors = connectors(n.link)
 	if err := n.restore(); err != nil {
 		return nil, err
@@ -120,49 +130,49 @@ func connectors(link logconn.Broker) []*connector.Factory {
 	}
 }
 
-// isNew says that there is no data directory yet: nothing that a script could build
-// on, and nothing that should be there after a script that cannot run. A file in its
-// place is an error.
-func isNew(dir string) (bool, error) {
-	if dir == "" {
-		return true, nil
-	}
-	switch info, err := os.Stat(dir); {
-	case errors.Is(err, fs.ErrNotExist):
-		return true, nil
-	case err != nil:
-		return false, err
-	case !info.IsDir():
-		return false, fmt.Errorf("data directory %s is refused: it is a file", dir)
-	}
-	return false, nil
-}
-
 // restore makes again what the system topic tells of.
 func (n *Node) restore() error {
-	sys, entries, err := openSystem(n.broker)
+	sys, m, err := openSystem(n.broker)
 	if err != nil {
 		return err
 	}
-	n.system = sys
+	n.system, n.mu.ddl = sys, m.ddl()
+	n.reportHoles(&m)
 	n.shared = &session.Shared{Catalog: catalog.New(n.connectors), Record: n.recordDDL}
-	for _, e := range entries {
-		switch {
-		case e.DDL != nil:
-			n.mu.ddl = append(n.mu.ddl, *e.DDL)
-		case e.Run != nil:
+	for _, e := range m.entries {
+		if e.Run != nil {
 			n.mu.run = e.Run
 		}
 	}
-	if err := session.Replay(n.shared.Catalog, n.ddlUpTo(len(n.mu.ddl))); err != nil {
+	ddl, _ := n.ddlUpTo(len(n.mu.ddl))
+	if err := session.Replay(n.shared.Catalog, ddl); err != nil {
 		n.report(fmt.Sprintf("a table could not be made again: %v", err))
 	}
-	n.resume(entries)
+	n.resume(&m)
 	return nil
 }
 
+// reportHoles tells what damage has taken of the node's memory. What there is of it
+// serves on.
+func (n *Node) reportHoles(m *memory) {
+	if len(m.holes) == 0 {
+		return
+	}
+	var lost []string
+	for _, e := range n.mu.ddl {
+		if e.lost {
+			lost = append(lost, strconv.Itoa(e.Number+1))
+		}
+	}
+	text := "no statement that made a table is known to be lost"
+	if len(lost) > 0 {
+		text = "statement " + strings.Join(lost, ", ") + " of those that made tables is lost; make these tables again"
+	}
+	n.report(fmt.Sprintf("topic %s is damaged from offset %d on: %s; jobs from before it do not go on", systemTopic, m.holes[0].first, text))
+}
+
 func (n *Node) recordDDL(d session.DDL) error {
-	e := ddlEntry{Database: d.Database, Text: d.Text, Dir: d.Dir}
+	e := ddlEntry{Number: n.ddlCount(), Database: d.Database, Text: d.Text, Dir: d.Dir}
 	if err := n.system.write(entry{DDL: &e}); err != nil {
 		return err
 	}
@@ -178,28 +188,31 @@ func (n *Node) ddlCount() int {
 	return len(n.mu.ddl)
 }
 
-func (n *Node) ddlUpTo(count int) []session.DDL {
+// ddlUpTo are the first statements; whole is false if some of them are lost.
+func (n *Node) ddlUpTo(count int) (out []session.DDL, whole bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	out := make([]session.DDL, min(count, len(n.mu.ddl)))
-	for i := range out {
-		e := n.mu.ddl[i]
-		out[i] = session.DDL{Database: e.Database, Text: e.Text, Dir: e.Dir}
+	whole = count <= len(n.mu.ddl)
+	for _, e := range n.mu.ddl[:min(count, len(n.mu.ddl))] {
+		if e.lost {
+			whole = false
+			continue
+		}
+		out = append(out, session.DDL{Database: e.Database, Text: e.Text, Dir: e.Dir})
 	}
-	return out
+	return out, whole
 }
 
 func (n *Node) listen() (err error) {
-	if n.config.Kafka != "" {
-		if n.kafka, err = net.Listen("tcp", n.config.Kafka); err != nil {
-			return listenError("kafka", n.config.Kafka, err)
-		}
+	if err := n.checkHTTP(); err != nil {
+		return err
+	}
+	if err := n.listenKafka(); err != nil {
+		return err
 	}
 	if n.config.HTTP != "" {
 		if n.http, err = net.Listen("tcp", n.config.HTTP); err != nil {
-			if n.kafka != nil {
-				n.kafka.Close()
-			}
+			n.closeKafka()
 			return listenError("http", n.config.HTTP, err)
 		}
 	}
@@ -215,13 +228,7 @@ func listenError(what, addr string, err error) error {
 }
 
 func (n *Node) serve() {
-	if n.kafka != nil {
-		n.running.Go(func() {
-			if err := n.broker.Serve(n.kafka); err != nil {
-				n.report(fmt.Sprintf("kafka: %v", err))
-			}
-		})
-	}
+	n.serveKafka()
 	if n.http != nil {
 		n.gateway = gateway.New(gateway.Options{
 			NewSession: func(settings map[string]string) *session.Session {
@@ -246,9 +253,9 @@ func (n *Node) workDir() string {
 	return dir
 }
 
-// KafkaAddr is where Kafka clients connect, HTTPAddr where SQL's do; empty if the
-// node does not serve it.
-func (n *Node) KafkaAddr() string { return address(n.kafka) }
+// KafkaAddr is where Kafka clients connect; empty if the node does not serve them.
+// Of several listeners it is all, in the order of the setting, with commas between.
+func (n *Node) KafkaAddr() string { return n.kafkaAddresses() }
 
 // HTTPAddr is where the SQL gateway is.
 func (n *Node) HTTPAddr() string { return address(n.http) }
@@ -291,12 +298,11 @@ func (n *Node) Close() error {
 	if n.broker != nil {
 		errs = append(errs, n.broker.Close())
 	} else {
-		for _, l := range []net.Listener{n.kafka, n.http} {
-			if l != nil {
-				errs = append(errs, l.Close())
-			}
+		n.closeKafka()
+		if n.http != nil {
+			errs = append(errs, n.http.Close())
 		}
 	}
 	n.running.Wait()
-	return errors.Join(errs...)
+	return also(nil, errors.Join(errs...))
 }

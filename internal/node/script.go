@@ -60,7 +60,7 @@ func RunScript(ctx context.Context, r ScriptRun) error {
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		err = r.interrupted()
 	}
-	return errors.Join(err, n.Close())
+	return also(err, n.Close())
 }
 
 // interrupted is what is said of a run that was asked to end before it had.
@@ -86,19 +86,20 @@ func (n *Node) runScript(ctx context.Context, r ScriptRun, script *shell.Script,
 	if err != nil {
 		return err
 	}
-	if err := session.Check(n.connectors, n.ddlUpTo(n.ddlCount()), options, stmts); err != nil {
+	ddl, _ := n.ddlUpTo(n.ddlCount())
+	if err := session.Check(n.connectors, ddl, options, stmts); err != nil {
 		return script.Locate(err)
 	}
-	stop := n.showProgress(r)
+	show, stop := n.showProgress(r, script)
 	defer stop()
 	x := &runner{node: n, run: run, session: session.New(n, options)}
 	script.Before = x.before
-	script.After = x.after
+	script.After = func(int, string) error { show(); return nil }
 	if err := script.Run(ctx, stmts, x); err != nil {
 		return err
 	}
 	if err := x.waitAll(ctx); err != nil {
-		return err
+		return script.Locate(err)
 	}
 	return n.recordRun(runEntry{Name: run.Name, Script: run.Script, At: len(stmts), Done: true})
 }
@@ -151,8 +152,6 @@ func (x *runner) before(i int, _ parser.Stmt) error {
 	x.index = i
 	return nil
 }
-
-func (x *runner) after(int, string) error { return nil }
 
 // Execute runs a statement of the script.
 func (x *runner) Execute(ctx context.Context, text string) (shell.Result, error) {
@@ -213,10 +212,10 @@ func (n *Node) job(id string) session.Job {
 	return nil
 }
 
-// showProgress shows the jobs until stop is called.
-func (n *Node) showProgress(r ScriptRun) (stop func()) {
+// showProgress shows the jobs until stop is called; show shows them now.
+func (n *Node) showProgress(r ScriptRun, script *shell.Script) (show, stop func()) {
 	if r.Progress == nil {
-		return func() {}
+		return func() {}, func() {}
 	}
 	p := &shell.Progress{W: r.Progress, Terminal: r.Terminal, Poll: n.jobLines}
 	end, ended := make(chan struct{}), make(chan struct{})
@@ -224,7 +223,8 @@ func (n *Node) showProgress(r ScriptRun) (stop func()) {
 		defer close(ended)
 		p.Run(end)
 	}()
-	return func() {
+	script.Out = p.Beside(r.Out)
+	return p.Show, func() {
 		close(end)
 		<-ended
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/millrace/millrace/internal/broker"
+	"github.com/millrace/millrace/internal/broker/metadata"
 	"github.com/millrace/millrace/internal/commitlog"
 	"github.com/millrace/millrace/internal/wire"
 )
@@ -25,11 +26,14 @@ type entry struct {
 }
 
 // ddlEntry is a statement that changed the catalog. Carrying out all of them in
-// order makes the catalog again.
+// order makes the catalog again. Their numbers show what damage has taken.
 type ddlEntry struct {
+	Number   int       `json:"number"` // from 0
 	Database [2]string `json:"database"`
 	Text     string    `json:"text"`
 	Dir      string    `json:"dir"`
+
+	lost bool // only the number is known
 }
 
 // jobEntry is a job as it was submitted, or, with an ID that came before, its new
@@ -45,6 +49,8 @@ type jobEntry struct {
 	Dir       string            `json:"dir,omitempty"`
 	DDL       int               `json:"ddl"` // how many DDL entries it was planned with
 	Submitted time.Time         `json:"submitted"`
+
+	last int64 // offset of what was last written of it
 }
 
 // runEntry is how far a script has come.
@@ -56,68 +62,109 @@ type runEntry struct {
 	Done   bool   `json:"done"`
 }
 
-// system is the system topic's partition.
+// system is the system topic's partition. The topic is made when there is something
+// to remember: a start on an empty directory waits for no disk because of it.
 type system struct {
-	log *commitlog.Log
-	mu  struct {
+	meta *metadata.Store
+	mu   struct {
 		sync.Mutex
+		log     *commitlog.Log // nil while there is no topic
 		builder *wire.Builder
 	}
 }
 
-func openSystem(b *broker.Broker) (*system, []entry, error) {
-	meta := b.Metadata()
-	t := meta.Topic(systemTopic)
-	if t == nil {
-		var err error
-		if t, err = meta.Create(systemTopic, 1, map[string]string{"retention.ms": "-1", "retention.bytes": "-1"}); err != nil {
-			return nil, nil, err
-		}
-	}
-	log, err := meta.PartitionOf(t, 0)
-	if err != nil {
-		return nil, nil, err
-	}
-	s := &system{log: log}
+func openSystem(b *broker.Broker) (*system, memory, error) {
+	s := &system{meta: b.Metadata()}
 	s.mu.builder = wire.NewBuilder(nil)
-	entries, err := s.read()
-	if err != nil {
-		return nil, nil, fmt.Errorf("topic %s, which holds the node's tables and jobs: %w", systemTopic, err)
+	t := s.meta.Topic(systemTopic)
+	if t == nil {
+		return s, memory{}, nil
 	}
-	return s, entries, nil
+	log, err := s.meta.PartitionOf(t, 0)
+	if err != nil {
+		return nil, memory{}, err
+	}
+	s.mu.log = log
+	m, err := readMemory(log)
+	if err != nil {
+		return nil, m, fmt.Errorf("topic %s, which holds the node's tables and jobs: %w", systemTopic, err)
+	}
+	return s, m, nil
 }
 
-func (s *system) read() (entries []entry, err error) {
-	p := partition{s.log}
+// memory is what the system topic holds: its entries in order, and from where to where
+// damage has taken some.
+type memory struct {
+	entries []entry
+	offsets []int64
+	holes   []hole
+}
+
+type hole struct{ first, next int64 }
+
+// holeAfter says whether something may be lost that came after an offset.
+func (m *memory) holeAfter(offset int64) bool {
+	return len(m.holes) > 0 && m.holes[len(m.holes)-1].first > offset
+}
+
+func readMemory(log *commitlog.Log) (m memory, err error) {
 	var buf []byte
-	for at := s.log.StartOffset(); at < s.log.EndOffset(); {
-		if buf, err = p.read(at, 1<<20, buf[:0], commitlog.End, true); err != nil {
-			return nil, err
+	for at := log.StartOffset(); at < log.EndOffset(); {
+		chunk, err := log.Read(at, 1<<20, commitlog.End, true)
+		if err != nil {
+			return m, err
+		}
+		if chunk.Damage != nil {
+			m.holes = append(m.holes, hole{chunk.Damage.First, chunk.Damage.Next})
+		}
+		buf, err = chunk.Bytes(buf[:0])
+		chunk.Release()
+		if err != nil {
+			return m, err
 		}
 		for rest := buf; len(rest) > 0; {
 			var b wire.Batch
 			if b, rest, err = wire.ParseBatch(rest); err != nil {
-				return nil, err
+				return m, err
 			}
-			if entries, err = decodeEntries(entries, b); err != nil {
-				return nil, err
+			if err = m.decode(b); err != nil {
+				return m, err
 			}
 			at = b.NextOffset()
 		}
 	}
-	return entries, nil
+	return m, nil
 }
 
-func decodeEntries(entries []entry, b wire.Batch) ([]entry, error) {
+func (m *memory) decode(b wire.Batch) error {
 	it := wire.Records(b, nil)
 	for it.Next() {
 		var e entry
 		if err := json.Unmarshal(it.Record().Value, &e); err != nil {
-			return nil, fmt.Errorf("offset %d: %w", it.Record().Offset, err)
+			return fmt.Errorf("offset %d: %w", it.Record().Offset, err)
 		}
-		entries = append(entries, e)
+		m.entries, m.offsets = append(m.entries, e), append(m.offsets, it.Record().Offset)
 	}
-	return entries, it.Err()
+	return it.Err()
+}
+
+// ddl are the statements by their numbers; those that are lost are marked.
+func (m *memory) ddl() (all []ddlEntry) {
+	upTo := func(n int) {
+		for len(all) < n {
+			all = append(all, ddlEntry{Number: len(all), lost: true})
+		}
+	}
+	for _, e := range m.entries {
+		switch {
+		case e.DDL != nil:
+			upTo(e.DDL.Number)
+			all = append(all, *e.DDL)
+		case e.Job != nil && len(m.holes) > 0:
+			upTo(e.Job.DDL)
+		}
+	}
+	return all
 }
 
 // write makes an entry durable.
@@ -126,13 +173,31 @@ func (s *system) write(e entry) error {
 	if err != nil {
 		return err
 	}
-	s.mu.Lock()
-	s.mu.builder.Reset(nil)
-	s.mu.builder.Append(time.Now().UnixMilli(), nil, value, nil)
-	info, err := s.log.Append(s.mu.builder.Bytes(), commitlog.Internal, leaderEpoch)
-	s.mu.Unlock()
+	log, last, err := s.append(value)
 	if err != nil {
 		return err
 	}
-	return s.log.WaitDurable(context.Background(), info.LastOffset)
+	return log.WaitDurable(context.Background(), last)
+}
+
+func (s *system) append(value []byte) (log *commitlog.Log, last int64, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.mu.log == nil {
+		if s.mu.log, err = s.create(); err != nil {
+			return nil, 0, err
+		}
+	}
+	s.mu.builder.Reset(nil)
+	s.mu.builder.Append(time.Now().UnixMilli(), nil, value, nil)
+	info, err := s.mu.log.Append(s.mu.builder.Bytes(), commitlog.Internal, leaderEpoch)
+	return s.mu.log, info.LastOffset, err
+}
+
+func (s *system) create() (*commitlog.Log, error) {
+	t, err := s.meta.Create(systemTopic, 1, map[string]string{"retention.ms": "-1", "retention.bytes": "-1"})
+	if err != nil {
+		return nil, err
+	}
+	return s.meta.PartitionOf(t, 0)
 }

@@ -63,7 +63,8 @@ func newPrinter(w io.Writer, f Format, columns []types.Field, streaming bool) (p
 }
 
 // linePrinter prints a line a row: values alone as CSV, or
-// {"op":"+I","row":{…}} with values as Flink's json format writes them.
+// {"op":"+I","row":{…}} with values as Flink's json format writes them. A MAP or MULTISET
+// whose keys are no strings, which that refuses, is an array of {"key":…,"value":…}.
 type linePrinter struct {
 	w    *bufio.Writer
 	enc  format.Encoder
@@ -73,7 +74,10 @@ type linePrinter struct {
 
 func newLinePrinter(w io.Writer, f Format, columns []types.Field) (*linePrinter, error) {
 	factory, _ := format.Lookup(string(f))
-	cfg := format.Config{Options: map[string]string{}}
+	cfg := format.Config{Options: map[string]string{}, Entries: true}
+	if f == JSON {
+		cfg.Options["map-null-key.mode"] = "LITERAL" // as Flink's gateway shows them
+	}
 	for _, c := range columns {
 		cfg.Columns = append(cfg.Columns, format.Column{Name: c.Name, Type: c.Type})
 	}

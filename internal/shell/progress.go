@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -23,20 +24,24 @@ type JobLine struct {
 
 // Progress shows the jobs that poll names, until stop is closed: on a terminal a
 // line for each that is drawn over, elsewhere a plain line when a job ends and every
-// few seconds while it runs.
+// few seconds while it runs. Its methods can be called at any time by anybody: who has
+// waited for a job calls Show before he goes on, so that the line of its end stands above
+// what comes of it.
 type Progress struct {
 	W        io.Writer
 	Terminal bool
 	Poll     func() []JobLine
 
-	drawn int
-	told  map[string]bool
-	last  map[string]time.Time
+	mu struct {
+		sync.Mutex
+		drawn int
+		told  map[string]bool
+		last  map[string]time.Time
+	}
 }
 
 // Run shows progress until stop is closed, and then once more.
 func (p *Progress) Run(stop <-chan struct{}) {
-	p.told, p.last = map[string]bool{}, map[string]time.Time{}
 	every := 100 * time.Millisecond
 	tick := time.NewTicker(every)
 	defer tick.Stop()
@@ -53,35 +58,64 @@ func (p *Progress) Run(stop <-chan struct{}) {
 
 // Show draws the present state.
 func (p *Progress) Show() {
-	if p.told == nil {
-		p.told, p.last = map[string]bool{}, map[string]time.Time{}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.mu.told == nil {
+		p.mu.told, p.mu.last = map[string]bool{}, map[string]time.Time{}
 	}
 	var ended, running []string
 	now := time.Now()
 	for _, j := range p.Poll() {
 		switch {
-		case p.told[j.ID]:
+		case p.mu.told[j.ID]:
 		case j.Ended:
-			p.told[j.ID] = true
+			p.mu.told[j.ID] = true
 			ended = append(ended, j.line())
 		case p.Terminal:
 			running = append(running, j.line())
-		case p.last[j.ID].IsZero():
-			p.last[j.ID] = now
-		case now.Sub(p.last[j.ID]) > 5*time.Second:
-			p.last[j.ID] = now
+		case p.mu.last[j.ID].IsZero():
+			p.mu.last[j.ID] = now
+		case now.Sub(p.mu.last[j.ID]) > 5*time.Second:
+			p.mu.last[j.ID] = now
 			running = append(running, j.line())
 		}
 	}
 	var b strings.Builder
-	if p.Terminal && p.drawn > 0 {
-		fmt.Fprintf(&b, "\x1b[%dA\x1b[J", p.drawn)
-	}
+	b.WriteString(p.erase())
 	for _, l := range append(ended, running...) {
 		b.WriteString(l + "\n")
 	}
-	p.drawn = len(running)
+	if p.Terminal {
+		p.mu.drawn = len(running)
+	}
 	io.WriteString(p.W, b.String())
+}
+
+// erase takes back the lines that are drawn over.
+func (p *Progress) erase() string {
+	if p.mu.drawn == 0 {
+		return ""
+	}
+	defer func() { p.mu.drawn = 0 }()
+	return fmt.Sprintf("\x1b[%dA\x1b[J", p.mu.drawn)
+}
+
+// Beside is w for what is printed while progress is shown: on a terminal the lines that
+// are drawn over make room for it, or the next drawing would take it away.
+func (p *Progress) Beside(w io.Writer) io.Writer { return beside{p, w} }
+
+type beside struct {
+	p *Progress
+	w io.Writer
+}
+
+func (b beside) Write(text []byte) (int, error) {
+	b.p.mu.Lock()
+	defer b.p.mu.Unlock()
+	if s := b.p.erase(); s != "" {
+		io.WriteString(b.p.W, s)
+	}
+	return b.w.Write(text)
 }
 
 func (j JobLine) line() string {

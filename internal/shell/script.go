@@ -38,7 +38,8 @@ func (s *Script) Parse() ([]parser.Stmt, error) {
 // Locate puts the script's name in front of an error that has a position in it.
 func (s *Script) Locate(err error) error {
 	var pe *parser.Error
-	if s.Name != "" && errors.As(err, &pe) {
+	var job interface{ Place() string } // the error of a row, begins with its place
+	if s.Name != "" && (errors.As(err, &pe) || errors.As(err, &job) && job.Place() != "" && strings.HasPrefix(err.Error(), job.Place()+":")) {
 		return fmt.Errorf("%s:%w", s.Name, err)
 	}
 	return err
@@ -69,18 +70,11 @@ func (s *Script) Run(ctx context.Context, stmts []parser.Stmt, x Executor) error
 }
 
 func (s *Script) statement(ctx context.Context, stmt parser.Stmt, x Executor) (job string, err error) {
-	r, err := x.Execute(ctx, Padded(stmt))
+	r, err := x.Execute(ctx, parser.Padded(stmt))
 	if err != nil {
 		return "", err
 	}
 	defer r.Close()
 	_, err = Print(ctx, s.Out, s.Format, r)
 	return r.JobID(), err
-}
-
-// Padded is a statement's text behind as many lines and columns as stand before it
-// in its script, so that positions in errors are the script's wherever it is parsed.
-func Padded(stmt parser.Stmt) string {
-	p := stmt.Pos()
-	return strings.Repeat("\n", p.Line-1) + strings.Repeat(" ", p.Col-1) + stmt.Text()
 }

@@ -239,3 +239,19 @@ func TestParseFormat(t *testing.T) {
 		t.Error("xml is taken")
 	}
 }
+
+// TestProgressBeside: what is printed while jobs run stays, and the lines that are drawn
+// over come back below it.
+func TestProgressBeside(t *testing.T) {
+	var out strings.Builder
+	p := &Progress{W: &out, Terminal: true, Poll: func() []JobLine { return []JobLine{{ID: "1", Name: "a", State: "RUNNING"}} }}
+	w := p.Beside(&out)
+	p.Show()
+	out.Reset()
+	fmt.Fprint(w, "one\n")
+	fmt.Fprint(w, "two\n")
+	p.Show()
+	if got := out.String(); !strings.HasPrefix(got, "\x1b[1A\x1b[Jone\ntwo\nrunning   a ") {
+		t.Errorf("%q", got)
+	}
+}

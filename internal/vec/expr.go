@@ -32,6 +32,9 @@ type Expr interface {
 type RowError struct {
 	Row int
 	Msg string
+	// At is where the expression stands in the query's text, "12:8"; empty if nobody
+	// knows.
+	At string
 }
 
 func (e *RowError) Error() string { return e.Msg }

@@ -18,6 +18,7 @@ import (
 // kafka-client-metrics, kafka-features, kafka-metadata-quorum, kafka-log-dirs, kafka-cluster, kafka-delegation-tokens.
 func TestJavaAdminTools(t *testing.T) {
 	jvm := java(t)
+	show := shows(t, kafkaTools, javaVersion)
 	s := harness.Serve(t, t.TempDir())
 	empty := filepath.Join(t.TempDir(), "client.properties")
 	if err := os.WriteFile(empty, nil, 0o600); err != nil {
@@ -94,11 +95,13 @@ func TestJavaAdminTools(t *testing.T) {
 			}
 		}
 	}
+	show("kafka-configs for topics, brokers, broker loggers, groups, users, clients and addresses; kafka-client-metrics; kafka-features; kafka-metadata-quorum; kafka-log-dirs; kafka-cluster; kafka-delegation-tokens (refused)")
 }
 
 // TestJavaTelemetry: a Java producer that a subscription asks pushes its metrics, compressed as it chooses, and they can be read.
 func TestJavaTelemetry(t *testing.T) {
 	jvm := java(t)
+	show := shows(t, kafkaClients, javaVersion)
 	b, err := broker.Open(broker.Config{FS: vfs.OS, Dir: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
@@ -138,4 +141,5 @@ func TestJavaTelemetry(t *testing.T) {
 	if !names["org.apache.kafka.producer.connection.creation.total"] {
 		t.Errorf("names told: %v; %+v", names, b.ClientMetrics().Stats())
 	}
+	show("a producer pushes its metrics (KIP-714) as it is asked to")
 }

@@ -28,7 +28,7 @@ func run(t *testing.T, input string, name string, args ...string) string {
 }
 
 func try(input string, name string, args ...string) (string, error) {
-	ctx, stop := context.WithTimeout(context.Background(), 2*time.Minute)
+	ctx, stop := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer stop()
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Stdin = strings.NewReader(input)
@@ -69,6 +69,7 @@ func kcat(t *testing.T) string {
 // offset and by group, offsets by time.
 func TestKcat(t *testing.T) {
 	bin := kcat(t)
+	show := shows(t, "kcat", kcatVersion(t, bin))
 	s := harness.Serve(t, t.TempDir())
 	k := func(input string, args ...string) string {
 		t.Helper()
@@ -105,6 +106,16 @@ func TestKcat(t *testing.T) {
 			t.Errorf("metadata:\n%s", got)
 		}
 	})
+	show("an idempotent producer with each of gzip, snappy, lz4, zstd, with keys, into topics that are made as it produces")
+	show("headers, offsets from the start and from the end, offsets by time, groups, metadata")
+}
+
+// kcatVersion is what kcat says of itself.
+func kcatVersion(t *testing.T, bin string) string {
+	t.Helper()
+	_, version, _ := strings.Cut(run(t, "", bin, "-V"), "Version ")
+	version, _, _ = strings.Cut(version, " ")
+	return version
 }
 
 // java finds the class path of Kafka's tools.
@@ -127,6 +138,7 @@ func java(t *testing.T) []string {
 // configs, and the transactional performance test.
 func TestJavaTools(t *testing.T) {
 	jvm := java(t)
+	show := shows(t, kafkaTools, javaVersion)
 	s := harness.Serve(t, t.TempDir())
 	tool := func(input, class string, args ...string) string {
 		t.Helper()
@@ -165,6 +177,8 @@ func TestJavaTools(t *testing.T) {
 	if got := tool("", "org.apache.kafka.tools.TopicCommand", "--list"); strings.Contains(got, "orders") {
 		t.Errorf("list after delete:\n%s", got)
 	}
+	show("kafka-topics, kafka-console-producer (idempotent), kafka-console-consumer (in a group, read_committed), kafka-consumer-groups, kafka-get-offsets, kafka-configs")
+	show("kafka-producer-perf-test with transactions")
 }
 
 // totalOffsets sums up lines of the form topic:partition:offset.

@@ -17,6 +17,7 @@ import (
 // classic protocol and one of the new in one group, offsets moved and deleted by the tool, and the records that DumpLogSegments reads.
 func TestJavaConsumerGroups(t *testing.T) {
 	jvm := java(t)
+	show := shows(t, kafkaTools, javaVersion)
 	data := t.TempDir()
 	s := harness.Serve(t, data, "--set", "offsets.topic.num.partitions=1", "--set", "group.consumer.heartbeat.interval.ms=500")
 	tool := func(input, class string, args ...string) string {
@@ -95,4 +96,6 @@ func TestJavaConsumerGroups(t *testing.T) {
 			t.Errorf("DumpLogSegments does not show %s", want)
 		}
 	}
+	show("kafka-consumer-groups on a group of the consumer protocol (KIP-848): described, listed, offsets reset and deleted, deleted; a classic member and a new one share it")
+	show("kafka-dump-log reads __consumer_offsets")
 }

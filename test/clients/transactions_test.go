@@ -33,6 +33,7 @@ func javac(t *testing.T, class string) []string {
 // zombie of it is fenced.
 func TestJavaTransactions(t *testing.T) {
 	cmd := javac(t, "TransactionalCopier")
+	show := shows(t, kafkaClients, javaVersion)
 	s := harness.Serve(t, t.TempDir())
 	cl := transactional(t, s.Kafka)
 	var want []string
@@ -53,6 +54,7 @@ func TestJavaTransactions(t *testing.T) {
 		got = append(got, string(r.Value))
 	}
 	equal(t, "committed copies", lines(strings.Join(got, "\n")), lines(strings.Join(append(want, "heir"), "\n")))
+	show("a transactional copier of transaction.version 2 (KIP-890): aborts, a zombie fenced, each record once")
 }
 
 func transactional(t *testing.T, addr string, opts ...kgo.Opt) *kgo.Client {
@@ -69,6 +71,7 @@ func transactional(t *testing.T, addr string, opts ...kgo.Opt) *kgo.Client {
 // kafka-transactions finds it, says what it is, and ends it. DumpLogSegments reads __transaction_state and the partition.
 func TestHangingTransaction(t *testing.T) {
 	jvm := java(t)
+	show := shows(t, kafkaTools, javaVersion)
 	data := t.TempDir()
 	s := harness.Serve(t, data)
 	ctx := context.Background()
@@ -133,6 +136,7 @@ func TestHangingTransaction(t *testing.T) {
 	if len(records) != 2 || string(records[1].Value) != "behind" {
 		t.Errorf("committed records %v, want the first, and the one behind the transaction", records)
 	}
+	show("kafka-transactions: listed, described, hanging ones found and aborted; kafka-dump-log reads __transaction_state")
 }
 
 // dump lets Kafka's tool read the segments of __transaction_state that have something in them.

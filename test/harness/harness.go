@@ -130,8 +130,14 @@ var readyLine = regexp.MustCompile(`^ready kafka=(\S+) http=(\S+)$`)
 // test ends.
 func Serve(t testing.TB, data string, args ...string) *Server {
 	t.Helper()
+	return ServeWith(t, data, append([]string{"--kafka", "127.0.0.1:0"}, args...)...)
+}
+
+// ServeWith is Serve where the arguments say on which addresses Kafka clients are served.
+func ServeWith(t testing.TB, data string, args ...string) *Server {
+	t.Helper()
 	s := &Server{stderr: &bytes.Buffer{}, done: make(chan struct{})}
-	args = append([]string{"serve", "--data", data, "--kafka", "127.0.0.1:0", "--http", "127.0.0.1:0"}, args...)
+	args = append([]string{"serve", "--data", data, "--http", "127.0.0.1:0"}, args...)
 	s.cmd = exec.Command(Binary(t), args...)
 	s.cmd.Stderr = s.stderr
 	stdout, err := s.cmd.StdoutPipe()

@@ -95,8 +95,11 @@ func (s *scram) finish(message []byte) ([]byte, error) {
 	withoutProof := string(message[:at])
 	binding, nonce, _ := strings.Cut(withoutProof, ",")
 	nonce, _, _ = strings.Cut(nonce, ",")
+	// librdkafka before 2.6.1 writes its own nonce once more before the two. Kafka 3.9 takes that, 4.x does not and so keeps these
+	// clients out; what has to be there, so that nothing can be replayed, is the server's nonce, and the proof is over all of it.
+	nonce, named := strings.CutPrefix(nonce, "r=")
 	header, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(binding, "c="))
-	if err != nil || !strings.HasPrefix(binding, "c=") || string(header) != s.header || nonce != "r="+s.serverNonce {
+	if err != nil || !strings.HasPrefix(binding, "c=") || string(header) != s.header || !named || !strings.HasSuffix(nonce, s.serverNonce) {
 		return nil, fail("malformed client-final message")
 	}
 	proof, err := base64.StdEncoding.DecodeString(string(message[at+3:]))

@@ -1,7 +1,12 @@
 package metadata
 
+import "github.com/twmb/franz-go/pkg/kmsg"
+
+// minFree is the setting below which producers are refused.
+const minFree = "millrace.log.dirs.min.free.bytes"
+
 // brokerConfigs are the broker configs that act, those that hold the defaults of topics' among them.
-var brokerConfigs = newConfigTable(append(topicDefaults(), []ConfigSpec{
+var brokerConfigs = newConfigTable(append(append(topicDefaults(), securityConfigs...), []ConfigSpec{
 	{Name: "auto.create.topics.enable", Default: "true"},
 	{Name: "broker.rack", Null: true},
 	{Name: "connections.max.idle.ms", Default: "600000"},
@@ -39,6 +44,8 @@ var brokerConfigs = newConfigTable(append(topicDefaults(), []ConfigSpec{
 	{Name: "log.roll.hours", Default: "168"},
 	{Name: "max.connection.creation.rate", Default: "2147483647"},
 	{Name: "max.incremental.fetch.session.cache.slots", Default: "1000"},
+	{Name: minFree, Type: kmsg.ConfigTypeLong, Default: "33554432", Dynamic: true, Importance: "medium", Acts: true,
+		Doc: "The free space below which producers are refused with KAFKA_STORAGE_ERROR, which they retry, until there is more. With 0 nobody is refused before the disk is full."},
 	{Name: "num.partitions", Default: "1"},
 	{Name: "offset.metadata.max.bytes", Default: "4096"},
 	{Name: "offsets.retention.check.interval.ms", Default: "600000"},

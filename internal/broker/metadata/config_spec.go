@@ -150,11 +150,14 @@ func (t configTable) check(code *kerr.Error, unknown string, configs map[string]
 // effect.
 func CheckSettings(settings map[string]string) (inert []string, err error) {
 	for name, value := range settings {
-		spec := BrokerConfigSpec(name)
+		spec := SettingSpec(name)
 		if spec == nil {
-			return nil, fmt.Errorf("unknown setting %s%s", name, allConfigs().broker.hint(name))
+			return nil, fmt.Errorf("unknown setting %s%s", name, listenerHint(name))
 		}
 		if err := spec.check(value); err != nil {
+			if spec.Sensitive() {
+				value = "(hidden)"
+			}
 			return nil, fmt.Errorf("setting %s = %s: %v", name, value, err)
 		}
 		if !spec.Acts {

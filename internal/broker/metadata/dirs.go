@@ -94,23 +94,32 @@ func (s *Store) scan() error {
 		return err
 	}
 	var remove []string
+	failed := false
 	for _, name := range names {
 		if isDeletedName(name) {
 			remove = append(remove, filepath.Join(s.opt.Dir, name))
 			continue
 		}
 		topic, i, ok := parsePartitionName(name)
-		if !ok || s.knows(topic, i) {
+		if !ok || topic == MetadataTopic || s.knows(topic, i) {
 			continue
 		}
 		if id, ok := s.deletedID(name, topic); !ok {
 			s.opt.Report(fmt.Sprintf("directory %s belongs to no topic: it is left alone", filepath.Join(s.opt.Dir, name)))
 		} else if dir, ok := s.moveAway(topic, i, id); ok {
 			remove = append(remove, dir)
+		} else {
+			failed = true
 		}
 	}
 	if len(remove) > 0 {
+		if err := s.opt.FS.SyncDir(s.opt.Dir); err != nil {
+			return err
+		}
 		s.removeLater(remove)
+	}
+	if !failed {
+		clear(s.mu.state.deleted)
 	}
 	return nil
 }
@@ -120,26 +129,33 @@ func (s *Store) knows(topic string, i int32) bool {
 	return t != nil && i < t.Partitions
 }
 
-// deletedID reads whose directory it is, and looks for the record that deleted that topic. Kafka's partition.metadata says
-// "topic_id: …" in its second line.
+// deletedID reads whose directory it is, and looks for the record that deleted that topic.
 func (s *Store) deletedID(name, topic string) (id UUID, ok bool) {
+	value, ok := s.claimed(name)
+	if !ok {
+		return id, false
+	}
+	for id, was := range s.mu.state.deleted {
+		if (was == topic || was == "") && id.String() == value {
+			return id, true
+		}
+	}
+	return id, false
+}
+
+// claimed is the id that a directory says it belongs to: Kafka's partition.metadata says "topic_id: …" in its second line.
+func (s *Store) claimed(name string) (id string, ok bool) {
 	f, err := s.opt.FS.Open(filepath.Join(s.opt.Dir, name, "partition.metadata"))
 	if err != nil {
-		return id, false
+		return "", false
 	}
 	defer f.Close()
 	var text [256]byte
 	n, _ := f.ReadAt(text[:], 0) // what cannot be read is not recognized
 	for line := range strings.Lines(string(text[:n])) {
-		value, found := strings.CutPrefix(strings.TrimSpace(line), "topic_id: ")
-		if !found {
-			continue
-		}
-		for id, was := range s.mu.state.deleted {
-			if was == topic && id.String() == value {
-				return id, true
-			}
+		if id, ok = strings.CutPrefix(strings.TrimSpace(line), "topic_id: "); ok {
+			return id, true
 		}
 	}
-	return id, false
+	return "", false
 }

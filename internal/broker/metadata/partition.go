@@ -16,6 +16,7 @@ import (
 // partition is a place for a log that opens on first use.
 type partition struct {
 	log atomic.Pointer[commitlog.Log]
+	due atomic.Pointer[due]
 	mu  struct {
 		sync.Mutex
 		gone   bool // deleted or closed: it does not open again
@@ -58,6 +59,25 @@ func (p *partition) get(now func() time.Time, open func() (*commitlog.Log, error
 	}
 	p.log.Store(log)
 	return log, nil
+}
+
+// visit calls fn with the log, which is opened for it if need be, and closed again. Nobody else can open it meanwhile.
+func (p *partition) visit(open func() (*commitlog.Log, error), fn func(*commitlog.Log) error) error {
+	p.mu.Lock()
+	log := p.log.Load()
+	if log != nil {
+		p.mu.Unlock()
+		return fn(log)
+	}
+	defer p.mu.Unlock()
+	if p.mu.gone || p.mu.failed != nil {
+		return nil
+	}
+	log, err := open()
+	if err != nil {
+		return err
+	}
+	return errors.Join(fn(log), log.Close())
 }
 
 func (p *partition) close() error {
@@ -104,7 +124,7 @@ func (s *Store) OpenLog(t *Topic, i int32) (*commitlog.Log, error) {
 		return nil, nil
 	}
 	if p.log.Load() == nil {
-		if _, err := s.opt.FS.Stat(s.partitionDir(t.Name, i)); err != nil {
+		if !s.hasFiles(t.Name, i) {
 			return nil, nil
 		}
 	}
@@ -129,17 +149,73 @@ func (s *Store) openPartition(t *Topic, p *partition, i int32) (*commitlog.Log, 
 	if p == nil {
 		return nil, kerr.UnknownTopicOrPartition
 	}
-	return p.get(s.opt.Now, func() (*commitlog.Log, error) {
+	return p.get(s.opt.Now, s.opener(t, i))
+}
+
+func (s *Store) opener(t *Topic, i int32) func() (*commitlog.Log, error) {
+	return func() (*commitlog.Log, error) {
 		log, err := commitlog.Open(commitlog.Options{
 			FS: s.opt.FS, Dir: s.partitionDir(t.Name, i), TopicID: t.ID, Config: s.logConfig(t.ID),
-			Now: s.opt.Now, Syncer: s.syncer, Report: s.finding,
+			Now: s.opt.Now, Syncer: s.syncer, Handles: s.handles, Space: s.space, Report: s.finding, OtherTopic: s.isTopic,
 		})
 		if err != nil {
 			s.opt.Report(fmt.Sprintf("partition %s-%d does not open: %v", t.Name, i, err))
 			return nil, errf(kerr.KafkaStorageError, "partition %s-%d does not open: %v", t.Name, i, err)
 		}
 		return log, nil
+	}
+}
+
+// VisitDue calls fn with the log of a partition that has files, and remembers when it wants to be called again; zero is for the next
+// time. A log that is not open is opened for it and closed again, so that looking after all partitions does not keep all of them in
+// memory; and not before it is due, for nothing happens to a log that is not open, unless its configuration changes.
+func (s *Store) VisitDue(t *Topic, i int32, fn func(*commitlog.Log) (next time.Time, err error)) error {
+	p := s.place(t, i)
+	if p == nil || p.log.Load() == nil && (s.opt.Now().Before(p.idleUntil(t, s.defaults.Load())) || !s.hasFiles(t.Name, i)) {
+		return nil
+	}
+	return p.visit(s.opener(t, i), func(log *commitlog.Log) error {
+		next, err := fn(log)
+		p.due.Store(&due{t, s.defaults.Load(), next})
+		return err
 	})
+}
+
+// due is when a partition is to be visited next, if its topic and the broker's defaults are still configured as they were.
+type due struct {
+	topic    *Topic
+	defaults int64
+	at       time.Time
+}
+
+func (p *partition) idleUntil(t *Topic, defaults int64) time.Time {
+	if d := p.due.Load(); d != nil && d.topic == t && d.defaults == defaults {
+		return d.at
+	}
+	return time.Time{}
+}
+
+func (s *Store) hasFiles(topic string, i int32) bool {
+	_, err := s.opt.FS.Stat(s.partitionDir(topic, i))
+	return err == nil
+}
+
+// Size is the bytes that a partition's records take. It opens nothing.
+func (s *Store) Size(t *Topic, i int32) int64 {
+	if p := s.place(t, i); p != nil {
+		if log := p.log.Load(); log != nil {
+			return log.Size()
+		}
+	}
+	return commitlog.SizeOf(s.opt.FS, s.partitionDir(t.Name, i))
+}
+
+// isTopic says whether an id is or was a topic's.
+func (s *Store) isTopic(id [16]byte) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	_, deleted := s.mu.state.deleted[id]
+	return deleted || s.mu.state.byID[id] != nil
 }
 
 // logConfig resolves the newest configs of a topic, which may have changed since the caller looked it up.

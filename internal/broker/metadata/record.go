@@ -25,6 +25,8 @@ import (
 //	5 broker config v0 configs strings: all that are set, replacing what was
 //	6 producer ids v0  next uvarint: every smaller producer id may have been handed out
 //	7 snapshot     v0  what follows in this batch is the whole state: forget what came before
+//	8 identity     v0  cluster id string · directory id string · node id uvarint: what meta.properties says
+//	9 gone         v0  id 16 · name string: a topic that was deleted, in a snapshot
 //	16 resource    v0  kind uvarint (Kafka's numbers) · name string · configs strings: all that are set, replacing what was
 //	17 quota       v0  entity strings · limits strings: all that are set, replacing what was
 //	32 to 35       users and ACLs: record_auth.go
@@ -39,6 +41,8 @@ const (
 	kindBrokerConfig = 5
 	kindProducerIDs  = 6
 	kindSnapshot     = 7
+	kindIdentity     = 8
+	kindGone         = 9
 	kindResource     = 16
 	kindQuota        = 17
 )
@@ -73,6 +77,13 @@ type brokerConfigRecord struct{ configs map[string]string }
 type producerIDsRecord struct{ next int64 }
 
 type snapshotRecord struct{}
+
+type identityRecord struct{ Identity }
+
+type goneRecord struct {
+	id   UUID
+	name string
+}
 
 type resourceRecord struct {
 	resource Resource
@@ -113,6 +124,16 @@ func (r producerIDsRecord) appendTo(dst []byte) []byte {
 }
 
 func (snapshotRecord) appendTo(dst []byte) []byte { return append(dst, kindSnapshot, 0) }
+
+func (r identityRecord) appendTo(dst []byte) []byte {
+	dst = appendString(appendString(append(dst, kindIdentity, 0), r.ClusterID), r.DirectoryID)
+	return binary.AppendUvarint(dst, uint64(uint32(r.NodeID)))
+}
+
+func (r goneRecord) appendTo(dst []byte) []byte {
+	dst = append(append(dst, kindGone, 0), r.id[:]...)
+	return appendString(dst, r.name)
+}
 
 func (r resourceRecord) appendTo(dst []byte) []byte {
 	dst = binary.AppendUvarint(append(dst, kindResource, 0), uint64(r.resource.Kind))
@@ -164,6 +185,10 @@ func decodeRecord(b []byte) (record, error) {
 		r = producerIDsRecord{d.int64()}
 	case kindSnapshot:
 		r = snapshotRecord{}
+	case kindIdentity:
+		r = identityRecord{Identity{ClusterID: d.string(), DirectoryID: d.string(), NodeID: d.int32()}}
+	case kindGone:
+		r = goneRecord{d.uuid(), d.string()}
 	case kindResource:
 		r = resourceRecord{Resource{kmsg.ConfigResourceType(d.int32()), d.string()}, d.strings()}
 	case kindQuota:

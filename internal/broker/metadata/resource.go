@@ -362,6 +362,8 @@ func (s *Store) published(r record, before brokerValues) {
 	if len(changed) == 0 {
 		return
 	}
+	s.defaults.Add(1)
+	s.space.SetLimit(s.SettingInt(minFree))
 	for _, t := range s.Topics() {
 		s.reconfigure(t)
 	}

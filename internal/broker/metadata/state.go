@@ -32,12 +32,13 @@ type state struct {
 	topics       map[string]*Topic
 	byID         map[UUID]*Topic
 	flat         map[string]string // flatten(name) -> name
-	deleted      map[UUID]string   // ids of topics that are gone, with their names, since the last snapshot
+	deleted      map[UUID]string   // ids of topics that are gone, with their names, whose directories may still be there
 	brokerConfig map[string]string // set by clients for this node, over the server's own settings
 	resources    map[Resource]map[string]string
 	quotas       map[QuotaEntity]map[string]float64
 	nextProducer int64
 	auth         authState
+	identity     Identity // zero if the log does not say
 }
 
 func newState() *state {
@@ -53,6 +54,10 @@ func (s *state) apply(r record) error {
 	switch r := r.(type) {
 	case snapshotRecord:
 		*s = *newState()
+	case identityRecord:
+		s.identity = r.Identity
+	case goneRecord:
+		s.deleted[r.id] = r.name
 	case topicRecord:
 		if s.topics[r.name] != nil || s.byID[r.id] != nil {
 			return fmt.Errorf("topic %s (%s) is created twice", r.name, r.id)
@@ -105,11 +110,17 @@ func (s *state) replace(id UUID, change func(*Topic)) error {
 // snapshot is the state as records.
 func (s *state) snapshot() []record {
 	rs := []record{snapshotRecord{}, brokerConfigRecord{s.brokerConfig}, producerIDsRecord{s.nextProducer}}
+	if s.identity != (Identity{}) {
+		rs = append(rs, identityRecord{s.identity})
+	}
 	rs = append(rs, s.resourceRecords()...)
 	rs = append(rs, s.quotaRecords()...)
 	rs = append(rs, s.auth.snapshot()...)
 	for _, t := range s.sorted() {
 		rs = append(rs, topicRecord{t.ID, t.Name, t.Partitions, t.Created, t.Configs})
+	}
+	for id, name := range s.deleted {
+		rs = append(rs, goneRecord{id, name})
 	}
 	return rs
 }

@@ -52,8 +52,15 @@ type Store struct {
 	opt      Options
 	lock     io.Closer
 	identity Identity
+	fresh    bool // the directory was empty
 	syncer   *commitlog.Syncer
+	handles  *commitlog.Handles
+	space    *commitlog.Space
 	log      *commitlog.Log
+	repair   repair // of the log's damage, while it is opened
+
+	// sinceSnapshot is how many records the log has after the last snapshot; guarded by write.
+	sinceSnapshot int64
 
 	write sync.Mutex
 	mu    struct {
@@ -69,6 +76,7 @@ type Store struct {
 		closed           bool
 	}
 	static   map[string]string
+	defaults atomic.Int64               // how often the broker's configs have changed
 	noted    map[string]bool            // configs that were said to have no effect; under write
 	removing sync.WaitGroup             // deleted partitions' files
 	acls     atomic.Pointer[auth.Index] // nil when stale; written under mu
@@ -89,11 +97,11 @@ func Open(opt Options) (*Store, error) {
 	for _, name := range inert {
 		opt.Report(inertText(name))
 	}
-	lock, id, err := openDirectory(opt)
+	lock, id, fresh, err := openDirectory(opt)
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{opt: opt, lock: lock, identity: id, static: maps.Clone(opt.Settings), noted: map[string]bool{}}
+	s := &Store{opt: opt, lock: lock, identity: id, fresh: fresh, static: maps.Clone(opt.Settings), noted: map[string]bool{}}
 	s.mu.state, s.mu.parts, s.mu.watchers = newState(), map[UUID][]*partition{}, map[int]func(Event){}
 	s.mu.settings, s.mu.quotaWatchers = map[int]func([]string){}, map[int]func(){}
 	s.mu.resourceWatchers = map[int]func(Resource){}
@@ -105,11 +113,14 @@ func Open(opt Options) (*Store, error) {
 
 func (s *Store) open() error {
 	s.syncer = commitlog.NewSyncer(commitlog.SyncerOptions{FS: s.opt.FS, Dir: s.opt.Dir})
+	s.handles = commitlog.NewHandles(0)
+	s.space = commitlog.NewSpace(commitlog.SpaceOptions{FS: s.opt.FS, Dir: s.opt.Dir, Limit: s.SettingInt(minFree), Report: s.opt.Report})
 	config := commitlog.DefaultConfig()
 	config.RetentionAge, config.MaxMessageBytes = -1, 1<<30
 	log, err := commitlog.Open(commitlog.Options{
 		FS: s.opt.FS, Dir: filepath.Join(s.opt.Dir, MetadataTopic+"-0"), TopicID: MetadataTopicID, Config: config,
-		Now: s.opt.Now, Syncer: s.syncer, Report: s.finding,
+		Now: s.opt.Now, Syncer: s.syncer, Handles: s.handles, Space: s.space, Report: s.finding,
+		OtherTopic: func([16]byte) bool { return false }, // there is one such directory
 	})
 	if err != nil {
 		return err
@@ -118,12 +129,20 @@ func (s *Store) open() error {
 	if err := s.replay(); err != nil {
 		return fmt.Errorf("metadata log %s-0: %w", MetadataTopic, err)
 	}
+	s.space.SetLimit(s.SettingInt(minFree))
+	if err := s.settleIdentity(); err != nil {
+		return err
+	}
 	for _, t := range s.mu.state.topics {
 		s.mu.parts[t.ID] = newPartitions(t.Partitions)
+	}
+	if err := s.adopt(); err != nil {
+		return err
 	}
 	if err := s.scan(); err != nil {
 		return err
 	}
+	s.secure()
 	return s.compact()
 }
 
@@ -137,9 +156,8 @@ func (s *Store) replay() error {
 		if err != nil {
 			return err
 		}
-		if chunk.Damage != nil { // a state with a hole in it would make again, with new ids, what it does not know
-			chunk.Release()
-			return chunk.Damage
+		if chunk.Damage != nil {
+			s.repair.found(chunk.Damage.Error())
 		}
 		buf, err = chunk.Bytes(buf)
 		chunk.Release()
@@ -163,12 +181,10 @@ func (s *Store) replayBatches(b []byte, at int64) (next int64, err error) {
 		records := wire.Records(batch, nil)
 		for records.Next() {
 			r, err := decodeRecord(records.Record().Value)
-			if err == nil {
-				err = s.mu.state.apply(r)
-			}
 			if err != nil {
 				return at, fmt.Errorf("offset %d: %w", records.Record().Offset, err)
 			}
+			s.replayRecord(r)
 		}
 		if err := records.Err(); err != nil {
 			return at, err
@@ -181,6 +197,18 @@ func (s *Store) replayBatches(b []byte, at int64) (next int64, err error) {
 	return at, nil
 }
 
+// replayRecord applies a record. One that contradicts what came before says that not all of that could be read.
+func (s *Store) replayRecord(r record) {
+	if _, ok := r.(snapshotRecord); ok {
+		s.repair, s.sinceSnapshot = repair{}, -int64(len(s.mu.state.topics))-3
+	}
+	s.sinceSnapshot++
+	if err := s.mu.state.apply(r); err != nil {
+		s.repair.found(err.Error())
+		s.applyDamaged(r)
+	}
+}
+
 // compactAbove is how many records the log may have for each that the state needs, and compactLeast how many it must have, before
 // a start rewrites it.
 const (
@@ -188,14 +216,16 @@ const (
 	compactLeast = 10_000
 )
 
-// compact appends the state as one batch, if the log has grown out of proportion, and deletes what came before. Ids of deleted topics
-// are forgotten with it: the scan has dealt with their directories.
+// compact appends the state as one batch, if the log has grown out of proportion, and deletes what came before.
 func (s *Store) compact() error {
 	records := s.mu.state.snapshot()
 	if n := s.log.EndOffset() - s.log.StartOffset(); n < compactLeast || n < compactAbove*int64(len(records)) {
 		return nil
 	}
 	first, err := s.append(records)
+	if err == nil {
+		err = s.appendSnapshot() // so that the state stays in the log twice
+	}
 	if err != nil {
 		return err
 	}
@@ -210,6 +240,7 @@ func (s *Store) append(records []record) (first int64, err error) {
 	for _, r := range records {
 		b.Append(now, nil, r.appendTo(nil), nil)
 	}
+	s.sinceSnapshot += int64(len(records))
 	info, err := s.log.Append(b.Bytes(), commitlog.Internal, 0)
 	if err == nil {
 		err = s.log.WaitDurable(context.Background(), info.LastOffset)
@@ -234,6 +265,9 @@ func (s *Store) change(decide func(*state) []record) error {
 	records := decide(s.mu.state)
 	if len(records) == 0 {
 		return nil
+	}
+	if s.log.EndOffset() == 0 {
+		records = append([]record{identityRecord{s.identity}}, records...)
 	}
 	if _, err := s.append(records); err != nil {
 		return err
@@ -318,6 +352,9 @@ func (s *Store) Watch(fn func(Event)) (cancel func()) {
 	}
 }
 
+// SpaceLow says whether producers are refused because the disk is almost full.
+func (s *Store) SpaceLow() bool { return s.space.Low(s.opt.Now()) }
+
 // LogEnd is how far the metadata log goes.
 func (s *Store) LogEnd() int64 { return s.log.HighWatermark() }
 
@@ -351,6 +388,7 @@ func (s *Store) Close() error {
 		errs = append(errs, p.close())
 	}
 	if s.log != nil {
+		s.secure()
 		errs = append(errs, s.log.Close())
 	}
 	if s.syncer != nil {

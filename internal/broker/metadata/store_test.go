@@ -203,6 +203,7 @@ func TestDeletionIsFinishedByTheNextStart(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.moveAway("half", 0, half)
+	s.sinceSnapshot = 0 // a process that ends does not write one
 	s, said := reopen(t, s)
 	s.removing.Wait()
 	names, _ := s.opt.FS.List("/data")
@@ -227,7 +228,7 @@ func TestCompaction(t *testing.T) {
 	for i := range compactLeast {
 		records = append(records, producerIDsRecord{int64(i)})
 	}
-	if _, err := s.append(records); err != nil {
+	if err := s.change(func(*state) []record { return records }); err != nil {
 		t.Fatal(err)
 	}
 	before := describe(s)
@@ -360,6 +361,7 @@ func FuzzRecord(f *testing.F) {
 	for _, r := range []record{
 		topicRecord{id, "name", 3, 1234, map[string]string{"a": "b"}}, deletedRecord{id}, partitionsRecord{id, 7},
 		topicConfigRecord{id, map[string]string{}}, brokerConfigRecord{map[string]string{"x": ""}}, producerIDsRecord{1 << 40}, snapshotRecord{},
+		identityRecord{Identity{"c", "d", 3}}, goneRecord{id, "name"},
 		resourceRecord{Resource{32, "g"}, map[string]string{"a": "b"}}, quotaRecord{map[string]string{"user": ""}, map[string]string{"x": "1.5"}},
 	} {
 		f.Add(r.appendTo(nil))

@@ -43,7 +43,8 @@ func Factory(fs vfs.FS) *connector.Factory {
 			if len(t.PartitionedBy) > 0 {
 				return nil, fmt.Errorf("table %s: writing partitioned files is not supported yet", t.Path[2])
 			}
-			return &sink{base: b}, nil
+			_, err = b.format.NewEncoder(b.config())
+			return &sink{base: b}, err
 		},
 	}
 }

@@ -66,7 +66,7 @@ func newReader(s *source, in *input, name string, columns []int) (*reader, error
 	}
 	var err error
 	if r.dec, err = s.format.NewDecoder(cfg); err != nil {
-		return nil, fmt.Errorf("table %s: %w", s.table.Path[2], err)
+		return nil, err
 	}
 	r.split, _ = r.dec.(format.Splitter)
 	return r, nil

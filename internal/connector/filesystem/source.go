@@ -93,3 +93,9 @@ func (s *source) Open(_ context.Context, split connector.Split, columns []int, _
 	}
 	return r, nil
 }
+
+// CheckColumns says whether the format can give these columns.
+func (s *source) CheckColumns(columns []int) error {
+	_, err := newReader(s, nil, "", columns)
+	return err
+}

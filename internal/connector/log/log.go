@@ -92,9 +92,11 @@ var options = []connector.Option{
 }
 
 var metadata = []connector.Column{
+	// Flink's writable topic chooses among several; a table has one here.
 	{Name: "topic", Metadata: "topic", Type: types.TString.Required(), Virtual: true},
 	{Name: "partition", Metadata: "partition", Type: types.TInt.Required(), Virtual: true},
 	{Name: "offset", Metadata: "offset", Type: types.TBigInt.Required(), Virtual: true},
+	{Name: "headers", Metadata: "headers", Type: types.TMap(types.TString, types.TBytes).Required()},
 	{Name: "leader-epoch", Metadata: "leader-epoch", Type: types.TInt, Virtual: true},
 	{Name: "timestamp", Metadata: "timestamp", Type: types.TTimestampLTZ(3).Required()},
 	{Name: "timestamp-type", Metadata: "timestamp-type", Type: types.TString.Required(), Virtual: true},
@@ -123,7 +125,8 @@ func Factory(b Broker) *connector.Factory {
 			if err != nil {
 				return nil, err
 			}
-			return newSink(l, b), nil
+			_, _, err = l.encoders()
+			return newSink(l, b), err
 		},
 	}
 }

@@ -277,6 +277,8 @@ func (r *reader) appendMetadata(rec *wire.Record) {
 			b.AppendInt(int64(r.number))
 		case "offset":
 			b.AppendInt(rec.Offset)
+		case "headers":
+			appendHeaders(b, rec.Headers)
 		case "leader-epoch":
 			b.AppendInt(int64(r.batch.LeaderEpoch()))
 		case "timestamp":

@@ -90,3 +90,9 @@ func (s *source) Open(_ context.Context, split connector.Split, columns []int, w
 	r.cancel = p.Watch(wake)
 	return r, nil
 }
+
+// CheckColumns says whether the formats can give these columns.
+func (s *source) CheckColumns(columns []int) error {
+	_, err := newReader(s.layout, columns)
+	return err
+}

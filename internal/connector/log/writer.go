@@ -13,7 +13,7 @@ import (
 type writer struct {
 	*sink
 	key, value format.Encoder
-	timestamp  int // position of the timestamp metadata column in a batch, -1: none
+	meta       recordMeta
 	keyCols    []int
 	valueCols  []int
 
@@ -24,32 +24,39 @@ type writer struct {
 }
 
 func newWriter(s *sink) (w *writer, err error) {
-	w = &writer{sink: s, timestamp: -1}
+	w = &writer{sink: s, meta: recordMeta{timestamp: -1, headers: -1}}
 	persisted := s.persisted()
 	at := indexOf(persisted)
 	for _, c := range s.layout.metadata {
-		if i, ok := at[c]; ok && s.table.Columns[c].Metadata == "timestamp" {
-			w.timestamp = i
+		switch i, ok := at[c]; {
+		case !ok:
+		case s.table.Columns[c].Metadata == "timestamp":
+			w.meta.timestamp = i
+		case s.table.Columns[c].Metadata == "headers":
+			w.meta.headers = i
 		}
 	}
 	for _, c := range s.layout.value {
 		w.valueCols = append(w.valueCols, at[c])
 	}
-	if w.value, err = s.valueFormat.NewEncoder(s.config(s.valueFormat, s.layout.value, false)); err != nil {
-		return nil, err
+	for _, c := range s.layout.key {
+		w.keyCols = append(w.keyCols, at[c])
 	}
-	if s.layout.key != nil {
-		for _, c := range s.layout.key {
-			w.keyCols = append(w.keyCols, at[c])
-		}
-		if w.key, err = s.keyFormat.NewEncoder(s.config(s.keyFormat, s.layout.key, true)); err != nil {
-			return nil, err
-		}
+	if w.key, w.value, err = s.encoders(); err != nil {
+		return nil, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	w.batches = make([]*wire.Builder, len(s.mu.topic.Partitions))
 	return w, nil
+}
+
+// encoders are those of a record's key, nil if it has none, and value.
+func (l *layout) encoders() (key, value format.Encoder, err error) {
+	if value, err = l.valueFormat.NewEncoder(l.config(l.valueFormat, l.value, false)); err == nil && l.key != nil {
+		key, err = l.keyFormat.NewEncoder(l.config(l.keyFormat, l.key, true))
+	}
+	return key, value, err
 }
 
 // persisted are the table's columns that a sink gets, in order.
@@ -88,11 +95,11 @@ func (w *writer) Write(b *vec.Batch) error {
 		if err != nil {
 			return vec.RowErrorf(r, "table %s: %v", w.table.Path[2], err)
 		}
-		ts := now
-		if w.timestamp >= 0 && !b.Cols[w.timestamp].IsNull(r) {
-			ts = b.Cols[w.timestamp].I64[r]
+		ts, headers, err := w.meta.of(b, r, now)
+		if err != nil {
+			return vec.RowErrorf(r, "table %s: %v", w.table.Path[2], err)
 		}
-		if err := w.add(ts, key, value); err != nil {
+		if err := w.add(ts, key, value, headers); err != nil {
 			return err
 		}
 	}
@@ -126,7 +133,7 @@ func (w *writer) encode(keys, values []*vec.Vector, r int, kind types.RowKind) (
 	return key, w.valueBuf, err
 }
 
-func (w *writer) add(ts int64, key, value []byte) error {
+func (w *writer) add(ts int64, key, value []byte, headers []wire.Header) error {
 	n := w.robin
 	if key != nil {
 		n = PartitionOf(key, len(w.batches))
@@ -136,7 +143,7 @@ func (w *writer) add(ts int64, key, value []byte) error {
 		b = wire.NewBuilder(nil)
 		w.batches[n] = b
 	}
-	b.Append(ts, key, value, nil)
+	b.Append(ts, key, value, headers)
 	if b.Len() < flushBytes {
 		return nil
 	}

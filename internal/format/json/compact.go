@@ -1,16 +1,23 @@
 package json
 
-import "errors"
+import (
+	"errors"
+	"strconv"
+)
 
-// maxDepth is how deep objects and arrays may be nested in the text of a STRING:
-// Jackson's limit.
+// maxDepth is how deep objects and arrays may be nested in the text of a STRING, the
+// object of the record counted: Jackson's limit.
 const maxDepth = 1000
 
 // compact appends the value at s[i] without the white space between its parts, its
-// strings escaped anew, and gives the place after it, -1 if there is a fault.
+// strings escaped anew, and gives the place after it, -1 if there is a fault. depth is how
+// many objects and arrays it is in.
 func (d *decoder) compact(dst, s []byte, i, depth int) ([]byte, int) {
-	if i >= len(s) || depth > maxDepth {
+	if i >= len(s) {
 		return dst, d.syntax(i, "a value expected")
+	}
+	if depth >= maxDepth && (s[i] == '[' || s[i] == '{') {
+		return dst, d.syntax(i, "it is nested too deeply, the limit is "+strconv.Itoa(maxDepth))
 	}
 	switch s[i] {
 	case '"':

@@ -50,7 +50,7 @@ func newDecoder(cfg format.Config) (format.Decoder, error) {
 		fields = append(fields, types.Field{Name: c.Name, Type: c.Type})
 	}
 	d.root = &node{kind: kindRow, typ: types.TRow(fields...)}
-	if err := d.root.compileFields(d.sep); err != nil {
+	if err := (compiler{d.sep, cfg.Entries}).fields(d.root); err != nil {
 		return nil, err
 	}
 	return d, nil

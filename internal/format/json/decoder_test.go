@@ -307,3 +307,24 @@ func TestDecodeAllocs(t *testing.T) {
 		t.Errorf("%v allocations for %d records", n, len(lines))
 	}
 }
+
+// TestDecodeDeep: a text that is nested deeper than Jackson reads it is refused for that.
+func TestDecodeDeep(t *testing.T) {
+	for _, c := range []struct{ open, close string }{{"[", "]"}, {`{"a":`, "}"}} {
+		d, err := newDecoder(format.Config{Columns: []format.Column{column("c", types.TString)}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		record := func(depth int) string {
+			return `{"c":` + strings.Repeat(c.open, depth) + "1" + strings.Repeat(c.close, depth) + "}"
+		}
+		if got, want := decodeText(t, d, record(maxDepth-1)), "("+record(maxDepth - 1)[5:]; got != want[:len(want)-1]+")" {
+			t.Errorf("%.60s", got)
+		}
+		for _, depth := range []int{maxDepth, 100_000} {
+			if got := decodeText(t, d, record(depth)); !strings.HasSuffix(got, "it is nested too deeply, the limit is 1000)") {
+				t.Errorf("%d deep: %.200s", depth, got)
+			}
+		}
+	}
+}

@@ -20,7 +20,7 @@ import (
 //	TIMESTAMP           "2026-01-31 23:59:59.6", without zeros at the end
 //	TIMESTAMP_LTZ       the same in UTC, with a Z
 //	bytes               base64
-//	MAP, MULTISET, ROW  objects
+//	MAP, MULTISET, ROW  objects; see format.Config.Entries for other keys than strings
 type encoder struct {
 	nullKeys  string // FAIL, DROP, LITERAL
 	nullKey   string
@@ -36,6 +36,7 @@ type outField struct {
 	path   string
 	fields []outField // of a ROW
 	elem   *outField  // of ARRAY, MAP and MULTISET
+	entry  []outField // of a MAP that is an array of entries: key and value
 }
 
 func newEncoder(cfg format.Config) (format.Encoder, error) {
@@ -52,7 +53,7 @@ func newEncoder(cfg format.Config) (format.Encoder, error) {
 	}
 	for _, c := range cfg.Projected() {
 		// The same types can be written as read.
-		if _, err := compile(c.Type, c.Name, e.sep); err != nil {
+		if _, err := (compiler{e.sep, cfg.Entries}).compile(c.Type, c.Name); err != nil {
 			return nil, err
 		}
 		e.fields = append(e.fields, newOutField(c.Name, "", c.Type))
@@ -64,6 +65,12 @@ func newOutField(name, parent string, t types.Type) outField {
 	f := outField{name: string(append(appendQuoted(nil, []byte(name)), ':')), path: fieldPath(parent, name)}
 	for _, c := range t.Fields {
 		f.fields = append(f.fields, newOutField(c.Name, f.path, c.Type))
+	}
+	if t.Root == types.Map || t.Root == types.Multiset {
+		if k, v := mapTypes(t); !k.IsString() {
+			f.entry = []outField{newOutField("key", f.path, k), newOutField("value", f.path, v)}
+			return f
+		}
 	}
 	if t.Elem != nil {
 		elem := newOutField(name, parent, *t.Elem)
@@ -173,6 +180,9 @@ func (e *encoder) array(dst []byte, f *outField, v *vec.Vector, i int) ([]byte, 
 }
 
 func (e *encoder) dict(dst []byte, f *outField, v *vec.Vector, i int) ([]byte, error) {
+	if f.entry != nil {
+		return e.entries(dst, f.entry, v, i)
+	}
 	elem := f.elem
 	dst = append(dst, '{')
 	for k, first := v.Off[i], true; k < v.Off[i+1]; k++ {
@@ -199,4 +209,18 @@ func (e *encoder) dict(dst []byte, f *outField, v *vec.Vector, i int) ([]byte, e
 		}
 	}
 	return append(dst, '}'), nil
+}
+
+func (e *encoder) entries(dst []byte, entry []outField, v *vec.Vector, i int) ([]byte, error) {
+	dst = append(dst, '[')
+	for k := v.Off[i]; k < v.Off[i+1]; k++ {
+		if k > v.Off[i] {
+			dst = append(dst, ',')
+		}
+		var err error
+		if dst, err = e.row(dst, entry, v.Kids, int(k)); err != nil {
+			return dst, err
+		}
+	}
+	return append(dst, ']'), nil
 }

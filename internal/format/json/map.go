@@ -46,6 +46,21 @@ func (d *decoder) dict(n *node, s []byte, i int) int {
 	}
 }
 
+// entries decodes the array of entries at s[i] into a MAP.
+func (d *decoder) entries(n *node, s []byte, i int) int {
+	key := n.entry.fields[0].node.b
+	i = d.elements(s, i, func(i int) int {
+		if s[i] != '{' {
+			return d.syntax(i, "an entry of a map expected")
+		}
+		return d.row(n.entry, s, i, key.Len())
+	})
+	if i >= 0 {
+		n.b.Close()
+	}
+	return i
+}
+
 // hasKey says whether a map whose first key has number first has this key, as long
 // as the map is small.
 func (n *node) hasKey(first int, key []byte) bool {

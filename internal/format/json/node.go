@@ -26,6 +26,7 @@ const (
 	kindTimestamp
 	kindArray
 	kindMap
+	kindEntries
 	kindRow
 )
 
@@ -50,6 +51,7 @@ type node struct {
 	shape  []member
 	key    *node // of MAP
 	elem   *node // of ARRAY and MAP
+	entry  *node // of a MAP that is an array of entries: a ROW that is never built itself
 	// times reads timestamps; usualSep is what stands between date and time in those
 	// that ParseUsual may read, 0 if it may read none.
 	times    types.TimestampParser
@@ -62,8 +64,15 @@ type field struct {
 	node *node
 }
 
-// compile makes the node of a type. sep is what stands between date and time.
-func compile(t types.Type, path string, sep byte) (*node, error) {
+// compiler says how values are written: sep is what stands between date and time,
+// entries that a MAP may have keys that are no strings.
+type compiler struct {
+	sep     byte
+	entries bool
+}
+
+// compile makes the node of a type.
+func (c compiler) compile(t types.Type, path string) (*node, error) {
 	k, ok := kinds[t.Root]
 	if !ok {
 		return nil, fmt.Errorf("column %s: format json has no %s", path, t)
@@ -71,35 +80,45 @@ func compile(t types.Type, path string, sep byte) (*node, error) {
 	n := &node{kind: k, typ: t, path: path}
 	n.times.Unit = t.Unit()
 	if t.Root == types.Timestamp && t.Precision >= 3 {
-		n.usualSep = sep
+		n.usualSep = c.sep
 	}
 	var err error
 	switch k {
 	case kindRow:
-		return n, n.compileFields(sep)
+		return n, c.fields(n)
 	case kindArray:
-		n.elem, err = compile(*t.Elem, path, sep)
+		n.elem, err = c.compile(*t.Elem, path)
 	case kindMap:
-		key, value := *t.Elem, types.TInt.Required()
-		if t.Root == types.Map {
-			key, value = *t.Key, *t.Elem
-		}
-		if !key.IsString() {
+		key, value := mapTypes(t)
+		switch {
+		case key.IsString():
+			n.key, _ = c.compile(key, path)
+			n.elem, err = c.compile(value, path)
+		case c.entries:
+			n.kind = kindEntries
+			n.entry, err = c.compile(types.TRow(types.Field{Name: "key", Type: key}, types.Field{Name: "value", Type: value}), path)
+		default:
 			return nil, fmt.Errorf("column %s: format json wants strings for the keys of a map, not %s", path, key)
 		}
-		n.key, _ = compile(key, path, sep)
-		n.elem, err = compile(value, path, sep)
 	}
 	return n, err
 }
 
-func (n *node) compileFields(sep byte) error {
+// mapTypes are the types of the keys and values of a MAP or MULTISET.
+func mapTypes(t types.Type) (key, value types.Type) {
+	if t.Root == types.Map {
+		return *t.Key, *t.Elem
+	}
+	return *t.Elem, types.TInt.Required()
+}
+
+func (c compiler) fields(n *node) error {
 	for _, f := range n.typ.Fields {
-		c, err := compile(f.Type, fieldPath(n.path, f.Name), sep)
+		x, err := c.compile(f.Type, fieldPath(n.path, f.Name))
 		if err != nil {
 			return err
 		}
-		n.fields = append(n.fields, field{f.Name, c})
+		n.fields = append(n.fields, field{f.Name, x})
 		var m member
 		if plainKey(f.Name) {
 			m.set([]byte(`"`+f.Name+`":`), len(n.fields)-1)
@@ -123,6 +142,9 @@ func (n *node) bind(b *vec.Builder) {
 	case kindMap:
 		n.key.bind(b.Kid(0))
 		n.elem.bind(b.Kid(1))
+	case kindEntries:
+		n.entry.fields[0].node.bind(b.Kid(0))
+		n.entry.fields[1].node.bind(b.Kid(1))
 	}
 }
 

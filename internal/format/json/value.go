@@ -98,8 +98,10 @@ func (d *decoder) nested(n *node, s []byte, i int) int {
 		return d.array(n, s, i)
 	case n.kind == kindMap && s[i] == '{':
 		return d.dict(n, s, i)
+	case n.kind == kindEntries && s[i] == '[':
+		return d.entries(n, s, i)
 	case n.kind == kindString:
-		buf, end := d.compact(n.b.BeginBytes(), s, i, 0)
+		buf, end := d.compact(n.b.BeginBytes(), s, i, 1)
 		if end >= 0 {
 			n.b.EndBytes(buf)
 		}
@@ -193,7 +195,7 @@ func (d *decoder) convert(n *node, text []byte, tok token) (bool, string) {
 	case kindNull:
 		n.b.AppendNull()
 		return true, ""
-	case kindArray, kindMap, kindRow:
+	case kindArray, kindMap, kindEntries, kindRow:
 		return false, ""
 	case kindInt8, kindInt16, kindInt32, kindInt64:
 		var x int64

@@ -176,10 +176,11 @@ func (a *aggregates) node(input plan.Node, names []string) plan.Node {
 
 // projection collects expressions for a projection, each once.
 type projection struct {
-	in    plan.Node
-	exprs []rex.Expr
-	names []string
-	seen  map[string]int
+	in     plan.Node
+	fields []types.Field // of in, once they were asked for
+	exprs  []rex.Expr
+	names  []string
+	seen   map[string]int
 }
 
 // add gives the index of an expression's column. A group always gets one of its
@@ -194,7 +195,10 @@ func (p *projection) add(e rex.Expr, always bool) int {
 	}
 	name := fmt.Sprintf("$f%d", len(p.exprs))
 	if c, ok := e.(*rex.Column); ok {
-		name = p.in.Fields()[c.Index].Name
+		if p.fields == nil {
+			p.fields = p.in.Fields()
+		}
+		name = p.fields[c.Index].Name
 	}
 	p.seen[d] = len(p.exprs)
 	p.exprs = append(p.exprs, e)

@@ -30,6 +30,17 @@ type Binder struct {
 	ctes    []cte
 	// views are being expanded, to find one that contains itself.
 	views []catalog.Path
+	// used is where the outermost of these is used: places in their own texts mean
+	// nothing to who reads the query.
+	used parser.Pos
+}
+
+// place is where something is to be looked for in the query's text.
+func (b *Binder) place(at parser.Pos) parser.Pos {
+	if len(b.views) > 0 {
+		return b.used
+	}
+	return at
 }
 
 // cte is a WITH query; each use binds it again, in the scope of its definition.

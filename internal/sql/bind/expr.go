@@ -30,8 +30,17 @@ func (b *Binder) exprs(s *scope, clause string) *exprs {
 	return &exprs{b: b, scope: s, clause: clause, refs: map[*rex.Column]*parser.ColumnRef{}}
 }
 
-// bind turns a syntax tree into an expression over the scope's columns.
+// bind turns a syntax tree into an expression over the scope's columns, which knows its
+// place.
 func (x *exprs) bind(e parser.Expr) (rex.Expr, error) {
+	out, err := x.expr(e)
+	if err != nil {
+		return nil, err
+	}
+	return rex.Place(out, x.b.place(e.Pos())), nil
+}
+
+func (x *exprs) expr(e parser.Expr) (rex.Expr, error) {
 	switch e := e.(type) {
 	case *parser.ColumnRef:
 		return x.column(e)
@@ -155,7 +164,7 @@ func (x *exprs) call(at parser.Pos, name string, args ...rex.Expr) (rex.Expr, er
 	if err != nil {
 		return nil, wrap(at, err)
 	}
-	return e, nil
+	return rex.Place(e, x.b.place(at)), nil
 }
 
 func (x *exprs) callAll(at parser.Pos, name string, args ...parser.Expr) (rex.Expr, error) {

@@ -108,6 +108,9 @@ func (b *Binder) view(v *catalog.View, t *parser.TableName) (*relation, error) {
 	if slices.Contains(b.views, v.Path) {
 		return nil, errorAt(t.Pos(), "view '%s' contains itself", v.Path)
 	}
+	if len(b.views) == 0 {
+		b.used = t.Pos()
+	}
 	session, ctes := b.session, b.ctes
 	b.session, b.ctes = v.Session, nil
 	b.views = append(b.views, v.Path)
@@ -159,20 +162,20 @@ func (b *Binder) scan(t *catalog.Table, n *parser.TableName) (plan.Node, error) 
 	if t.Factory.NewSource == nil {
 		return nil, errorAt(n.Pos(), "table '%s' cannot be read: connector '%s' is a sink only", t.Path, t.Connector.Options["connector"])
 	}
-	var node plan.Node = &plan.LogicalScan{Table: t, Hints: hints, At: n.Pos()}
-	node, err := computed(node, t)
+	var node plan.Node = &plan.LogicalScan{Table: t, Hints: hints, At: b.place(n.Pos())}
+	node, err := computed(node, t, b.place(n.Pos()))
 	if err != nil {
 		return nil, wrap(n.Pos(), err)
 	}
 	if w := t.Watermark; w != nil {
-		node = &plan.LogicalWatermark{Input: node, Column: w.Column, Expr: w.Expr}
+		node = &plan.LogicalWatermark{Input: node, Column: w.Column, Expr: rex.Move(w.Expr, b.place(n.Pos()))}
 	}
 	return node, nil
 }
 
 // computed adds computed columns, and casts metadata that was declared with
 // another type than the connector's.
-func computed(scan plan.Node, t *catalog.Table) (plan.Node, error) {
+func computed(scan plan.Node, t *catalog.Table, at parser.Pos) (plan.Node, error) {
 	fields := scan.Fields()
 	exprs := make([]rex.Expr, len(t.Columns))
 	columns := make([]string, len(t.Columns))
@@ -180,14 +183,14 @@ func computed(scan plan.Node, t *catalog.Table) (plan.Node, error) {
 		c := &t.Columns[i]
 		columns[i] = c.Name
 		if c.Kind == catalog.Computed {
-			exprs[i] = c.Expr
+			exprs[i] = rex.Move(c.Expr, at)
 			continue
 		}
-		var err error
-		exprs[i], err = rex.CastTo(rex.Col(c.Position, fields[c.Position].Type), c.Type, false)
+		e, err := rex.CastTo(rex.Col(c.Position, fields[c.Position].Type), c.Type, false)
 		if err != nil {
 			return nil, err
 		}
+		exprs[i] = rex.Place(e, at)
 	}
 	node := project(scan, exprs, columns)
 	if p, ok := node.(*plan.LogicalProject); ok {

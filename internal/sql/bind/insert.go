@@ -151,6 +151,7 @@ func castInto(t *catalog.Table, s *parser.Insert, query plan.Node, targets []int
 		if err != nil {
 			return nil, wrap(itemPos(s.Query, i), err)
 		}
+		e = rex.Place(e, itemPos(s.Query, i))
 		_, same := e.(*rex.Column)
 		changed = changed || !same || target != i
 		exprs[target] = e

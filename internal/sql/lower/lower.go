@@ -53,6 +53,7 @@ type builder struct {
 	env   Env
 	nodes []*engine.Node
 	byID  map[string]int
+	ids   plan.IDs
 	names map[string]int // how often an ID was asked for
 }
 
@@ -78,7 +79,7 @@ func (b *builder) sink(n *plan.Sink) error {
 	if err != nil {
 		return err
 	}
-	id := plan.ID(n)
+	id := b.ids.Of(n)
 	if n.Materialize {
 		in = b.before(in, n, &engine.Node{ID: "materialize-" + id, Name: "SinkUpsertMaterializer", Make: materializer(n)})
 	}
@@ -107,7 +108,7 @@ func (b *builder) collect(root plan.Node) error {
 		return err
 	}
 	b.add(&engine.Node{
-		ID: b.unique("collect-" + plan.ID(root)), Name: "Collect", Inputs: []engine.Input{{Node: in.Node, Ship: engine.Single}},
+		ID: b.unique("collect-" + b.ids.Of(root)), Name: "Collect", Inputs: []engine.Input{{Node: in.Node, Ship: engine.Single}},
 		Sink: &engine.SinkSpec{Table: "result", Sink: b.env.Collect}, Single: true,
 	})
 	return nil
@@ -129,7 +130,7 @@ func (b *builder) edge(n plan.Node) (engine.Input, error) {
 
 // node makes the node of a sub-plan, or finds the one that computes the same.
 func (b *builder) node(n plan.Node) (int, error) {
-	id := plan.ID(n)
+	id := b.ids.Of(n)
 	if i, ok := b.byID[id]; ok {
 		return i, nil
 	}

@@ -125,6 +125,11 @@ func (c *converter) scan(s *plan.Scan, above func(plan.Node) plan.Node) (plan.No
 	src := c.sources.byKey[physicalKey(s)]
 	out := *s
 	out.Source = src.source
+	if c, ok := src.source.(connector.ColumnChecker); ok {
+		if err := c.CheckColumns(s.Columns); err != nil {
+			return nil, errorAt(src.at, "table '%s': %s", s.Table.Path, err)
+		}
+	}
 	var n plan.Node = &out
 	if above != nil {
 		n = above(n)

@@ -21,13 +21,14 @@ func fold(roots []plan.Node) {
 		marks.visit(r, false)
 	}
 	for _, g := range marks.yes {
-		g.Traits().Fold = !marks.no[plan.ID(g)]
+		g.Traits().Fold = !marks.no[marks.ids.Of(g)]
 	}
 }
 
 type folding struct {
 	yes []*plan.GroupAggregate
 	no  map[string]bool
+	ids plan.IDs
 }
 
 func (f *folding) visit(n plan.Node, ok bool) {
@@ -38,7 +39,7 @@ func (f *folding) visit(n plan.Node, ok bool) {
 		if ok && !n.Traits().FinalOnly {
 			f.yes = append(f.yes, n)
 		} else {
-			f.no[plan.ID(n)] = true
+			f.no[f.ids.Of(n)] = true
 		}
 	case *plan.Calc:
 		ok = ok && deterministic(n)

@@ -16,7 +16,8 @@ func Explain(logical, physical []Node, changelog bool) string {
 	b.WriteString("\n== Optimized Physical Plan ==\n")
 	writeTrees(&b, physical, &treePrinter{style: rex.Prefix, changelog: changelog})
 	b.WriteString("\n== Optimized Execution Plan ==\n")
-	writeTrees(&b, physical, &treePrinter{style: rex.Infix, shared: sharedNodes(physical)})
+	ids := &IDs{}
+	writeTrees(&b, physical, &treePrinter{style: rex.Infix, ids: ids, shared: sharedNodes(physical, ids)})
 	return b.String()
 }
 
@@ -40,6 +41,7 @@ func writeTrees(b *strings.Builder, nodes []Node, p *treePrinter) {
 type treePrinter struct {
 	style     rex.Style
 	changelog bool
+	ids       *IDs
 	shared    map[string]int // node ID to reuse ID; 0: not printed yet
 	next      int
 }
@@ -54,7 +56,7 @@ func (p *treePrinter) write(b *strings.Builder, n Node, first, rest string) {
 		}
 	}
 	if p.shared != nil {
-		id := ID(n)
+		id := p.ids.Of(n)
 		if reuse, ok := p.shared[id]; ok {
 			if reuse > 0 {
 				fmt.Fprintf(b, "%sReused(reference_id=[%d])\n", first, reuse)
@@ -89,11 +91,11 @@ func separator(text string) string {
 
 // sharedNodes finds the sub-plans that several nodes read. Below one that is
 // shared there is nothing to be looked for: it is printed once.
-func sharedNodes(nodes []Node) map[string]int {
+func sharedNodes(nodes []Node, ids *IDs) map[string]int {
 	count := map[string]int{}
 	var visit func(Node)
 	visit = func(n Node) {
-		id := ID(n)
+		id := ids.Of(n)
 		count[id]++
 		if count[id] > 1 {
 			return

@@ -42,6 +42,7 @@ type Join struct {
 	// OnWindow: both bounds of a window are equated, so that the rows' event
 	// times stay in step with the watermark.
 	OnWindow bool
+	memo     remembered
 }
 
 func (n *Join) Inputs() []Node { return []Node{n.Left, n.Right} }
@@ -53,25 +54,27 @@ func (n *Join) WithInputs(in []Node) Node {
 }
 
 func (n *Join) Fields() []types.Field {
-	out := slices.Clone(joinFields(n.Left.Fields(), n.Right.Fields(), n.Kind))
-	if !n.OnWindow || n.Kind != Inner {
-		stripTime(out)
-	}
-	return out
+	return n.memo.get([4]any{n.Left, n.Right, n.OnWindow, n.Kind}, func() []types.Field {
+		out := slices.Clone(joinFields(n.Left.Fields(), n.Right.Fields(), n.Kind))
+		if !n.OnWindow || n.Kind != Inner {
+			stripTime(out)
+		}
+		return out
+	})
 }
 
 // both is a node with the columns of both inputs, for printing conditions.
 func (n *Join) both() Node {
-	return fieldsOnly(joinFields(n.Left.Fields(), n.Right.Fields(), Inner))
+	return &fieldsOnly{joinFields(n.Left.Fields(), n.Right.Fields(), Inner)}
 }
 
 // fieldsOnly is a nameable stand-in for a row.
-type fieldsOnly []types.Field
+type fieldsOnly struct{ fields []types.Field }
 
-func (n fieldsOnly) Inputs() []Node         { return nil }
-func (n fieldsOnly) WithInputs([]Node) Node { return n }
-func (n fieldsOnly) Text(rex.Style) string  { return "" }
-func (n fieldsOnly) Fields() []types.Field  { return n }
+func (n *fieldsOnly) Inputs() []Node         { return nil }
+func (n *fieldsOnly) WithInputs([]Node) Node { return n }
+func (n *fieldsOnly) Text(rex.Style) string  { return "" }
+func (n *fieldsOnly) Fields() []types.Field  { return n.fields }
 
 // Condition is the whole condition.
 func (n *Join) Condition() rex.Expr {

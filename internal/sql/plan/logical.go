@@ -80,6 +80,7 @@ type LogicalJoin struct {
 	Left, Right Node
 	Kind        JoinKind
 	Cond        rex.Expr
+	memo        remembered
 }
 
 // SortKey is a column to sort by.

@@ -98,11 +98,13 @@ func isColumn(e rex.Expr, i int) bool {
 // Fields: a row of a join may come long after the watermark has passed its event
 // time, unless window is joined with window; so the time attributes are lost.
 func (n *LogicalJoin) Fields() []types.Field {
-	out := slices.Clone(joinFields(n.Left.Fields(), n.Right.Fields(), n.Kind))
-	if n.Kind != Inner || !n.OnWindow() {
-		stripTime(out)
-	}
-	return out
+	return n.memo.get([4]any{n.Left, n.Right, n.Cond, n.Kind}, func() []types.Field {
+		out := slices.Clone(joinFields(n.Left.Fields(), n.Right.Fields(), n.Kind))
+		if n.Kind != Inner || !n.OnWindow() {
+			stripTime(out)
+		}
+		return out
+	})
 }
 
 // joinFields are the columns of a join; what an outer join fills up is nullable.

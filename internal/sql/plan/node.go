@@ -85,10 +85,12 @@ func Walk(n Node, visit func(Node)) {
 func Unique(list []string) []string {
 	out := make([]string, len(list))
 	used := map[string]bool{}
+	next := map[string]int{} // a number that was taken stays taken
 	for i, n := range list {
 		name := n
-		for k := 0; used[name]; k++ {
+		for k := next[n]; used[name]; k++ {
 			name = n + strconv.Itoa(k)
+			next[n] = k + 1
 		}
 		used[name] = true
 		out[i] = name

@@ -35,39 +35,48 @@ type props struct{ traits Traits }
 // Traits are the node's.
 func (p *props) Traits() *Traits { return &p.traits }
 
-// ID is a text that is the same for sub-plans that compute the same: the node
+// IDs gives the nodes of finished plans their IDs. It remembers them: an ID is made of
+// those below, and whoever asks for one asks for all.
+type IDs struct{ known map[Node]known }
+
+type known struct {
+	id string
+	as *fieldsOnly // the node's columns, with numbers for names
+}
+
+// Of is a text that is the same for sub-plans that compute the same: the node
 // with its inputs, but not the names of columns and not the place in the
 // statement. State in a job's journal is found by it.
-func ID(n Node) string {
+func (d *IDs) Of(n Node) string { return d.node(n).id }
+
+func (d *IDs) node(n Node) known {
+	if k, ok := d.known[n]; ok {
+		return k
+	}
 	in := n.Inputs()
 	bare := make([]Node, len(in))
 	h := sha256.New()
 	for i, c := range in {
-		h.Write([]byte(ID(c)))
-		bare[i] = nameless(c.Fields())
+		k := d.node(c)
+		h.Write([]byte(k.id))
+		bare[i] = k.as
 	}
-	h.Write([]byte(n.WithInputs(bare).Text(rex.Identity)))
-	for _, f := range n.Fields() {
+	over := n.WithInputs(bare)
+	h.Write([]byte(over.Text(rex.Identity)))
+	k := known{as: &fieldsOnly{}}
+	for i, f := range over.Fields() {
 		h.Write([]byte(f.Type.String()))
+		k.as.fields = append(k.as.fields, types.Field{Name: dollar(i), Type: f.Type})
 	}
 	if p, ok := n.(Physical); ok {
 		fmt.Fprintf(h, "%d %v", p.Traits().Mode, p.Traits().FinalOnly)
 	}
-	return hex.EncodeToString(h.Sum(nil)[:10])
-}
-
-// nameless stands for an input whose columns have only numbers.
-type nameless []types.Field
-
-func (n nameless) Inputs() []Node         { return nil }
-func (n nameless) WithInputs([]Node) Node { return n }
-func (n nameless) Text(rex.Style) string  { return "" }
-func (n nameless) Fields() []types.Field {
-	out := make([]types.Field, len(n))
-	for i, f := range n {
-		out[i] = types.Field{Name: dollar(i), Type: f.Type}
+	k.id = hex.EncodeToString(h.Sum(nil)[:10])
+	if d.known == nil {
+		d.known = map[Node]known{}
 	}
-	return out
+	d.known[n] = k
+	return k
 }
 
 // format writes an expression with the columns of an input.
@@ -79,8 +88,9 @@ func format(e rex.Expr, in Node, style rex.Style) string {
 // AS, unless it is a column of the same name.
 func selectText(exprs []rex.Expr, names []string, in Node, style rex.Style) string {
 	items := make([]string, len(exprs))
+	columns := rex.Names(in.Fields())
 	for i, e := range exprs {
-		items[i] = format(e, in, style)
+		items[i] = rex.Format(e, style, columns)
 		if style != rex.Identity && items[i] != names[i] {
 			items[i] += " AS " + names[i]
 		}

@@ -106,7 +106,7 @@ func (s *Session) submission(stmt parser.Stmt) (Submission, error) {
 		return Submission{}, at(stmt, err)
 	}
 	return Submission{
-		Name: s.jobName(st), Text: stmt.Text(), Database: s.database, Settings: s.Settings(), Dir: s.options.Dir,
+		Name: s.jobName(st), Text: parser.Padded(stmt), Database: s.database, Settings: s.Settings(), Dir: s.options.Dir,
 		Graph: g, Config: s.jobConfig(),
 	}, nil
 }

@@ -35,7 +35,9 @@ type Host interface {
 // after a restart.
 type Submission struct {
 	Name string
-	// Text is the statement, Database and Settings what it was planned with.
+	// Text is the statement, behind as much space as there was text before it, so that its
+	// places mean the same when it is planned again. Database and Settings are what it was
+	// planned with.
 	Text     string
 	Database [2]string
 	Settings map[string]string

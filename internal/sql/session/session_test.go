@@ -12,6 +12,7 @@ import (
 
 	"github.com/millrace/millrace/internal/node"
 	"github.com/millrace/millrace/internal/shell"
+	"github.com/millrace/millrace/internal/sql/parser"
 	"github.com/millrace/millrace/internal/sql/session"
 )
 
@@ -40,7 +41,7 @@ func TestSession(t *testing.T) {
 			if err == nil {
 				s := x.get(name, d.HasArg("identical"))
 				for _, stmt := range stmts {
-					if err = x.run(s, shell.Padded(stmt)); err != nil {
+					if err = x.run(s, parser.Padded(stmt)); err != nil {
 						break
 					}
 				}

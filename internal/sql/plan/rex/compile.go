@@ -10,24 +10,32 @@ import (
 
 // Compile makes the kernels of an expression. Each result has scratch space of
 // its own: a worker compiles for itself.
-func Compile(e Expr) (vec.Expr, error) {
+func Compile(e Expr) (vec.Expr, error) { return compile(e, "") }
+
+// compile compiles what stands in a call at the place around.
+func compile(e Expr, around string) (vec.Expr, error) {
 	switch e := e.(type) {
 	case *Column:
 		return function.NewColumn(e.Index, e.T), nil
 	case *Literal:
 		return function.NewLiteral(e.T, e.Value), nil
 	case *In:
-		return compileIn(e)
+		return compileIn(e, around)
 	}
-	args, err := compileAll(e.Args())
+	at := placeOf(e, around)
+	args, err := compileAll(e.Args(), at)
 	if err != nil {
 		return nil, err
 	}
 	switch e := e.(type) {
 	case *Call:
-		return function.NewCall(e.Bound, args), nil
+		bound := e.Bound
+		bound.At = at
+		return function.NewCall(bound, args), nil
 	case *Cast:
-		return function.NewCast(e.Bound, args[0]), nil
+		bound := e.Bound
+		bound.At = at
+		return function.NewCast(bound, args[0]), nil
 	case *Logic:
 		if e.Or {
 			return function.NewOr(args), nil
@@ -41,19 +49,19 @@ func Compile(e Expr) (vec.Expr, error) {
 	return nil, fmt.Errorf("internal error: %T cannot be compiled", e)
 }
 
-func compileAll(exprs []Expr) ([]vec.Expr, error) {
+func compileAll(exprs []Expr, around string) ([]vec.Expr, error) {
 	out := make([]vec.Expr, len(exprs))
 	for i, e := range exprs {
 		var err error
-		if out[i], err = Compile(e); err != nil {
+		if out[i], err = compile(e, around); err != nil {
 			return nil, err
 		}
 	}
 	return out, nil
 }
 
-func compileIn(e *In) (vec.Expr, error) {
-	x, err := Compile(e.X)
+func compileIn(e *In, around string) (vec.Expr, error) {
+	x, err := compile(e.X, around)
 	if err != nil {
 		return nil, err
 	}

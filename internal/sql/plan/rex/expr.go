@@ -44,6 +44,7 @@ type Call struct {
 	Bound function.Bound
 	Items []Expr
 	T     types.Type
+	At    parser.Pos // see Place
 }
 
 // Cast converts a value. Implicit casts are the same node.
@@ -52,6 +53,7 @@ type Cast struct {
 	T     types.Type
 	Try   bool
 	Bound function.Bound
+	At    parser.Pos // see Place
 }
 
 // Logic is AND or OR of two or more.
