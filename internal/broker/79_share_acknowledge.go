@@ -6,6 +6,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/millrace/millrace/internal/broker/auth"
 	"github.com/millrace/millrace/internal/broker/metadata"
 	"github.com/millrace/millrace/internal/broker/share"
 )
@@ -104,6 +105,8 @@ func (c *call) acknowledge(k share.SessionKey, p share.IDPartition, acks []share
 		a.err = kerr.UnknownTopicID
 	case !share.CheckAcks(acks, most, renews):
 		a.err = kerr.InvalidRequest
+	case !c.allowed(auth.Read, auth.Topic, t.Name):
+		a.err = kerr.TopicAuthorizationFailed
 	case !hasPartition(t, p.Partition):
 		a.err = kerr.UnknownTopicOrPartition
 	case len(acks) > 0:

@@ -13,6 +13,7 @@ import (
 // they leave.
 func TestJavaShareGroups(t *testing.T) {
 	jvm := java(t)
+	show := shows(t, kafkaTools, javaVersion)
 	data := t.TempDir()
 	s := harness.Serve(t, data, "--set", "offsets.topic.num.partitions=1", "--set", "share.coordinator.state.topic.num.partitions=1")
 	tool := func(input, class string, args ...string) string {
@@ -68,4 +69,6 @@ func TestJavaShareGroups(t *testing.T) {
 			t.Errorf("DumpLogSegments does not show %s:\n%s", want, got[:min(len(got), 3000)])
 		}
 	}
+	show("kafka-console-share-consumer; kafka-share-groups: listed, described, offsets reset and deleted, deleted (KIP-932)")
+	show("kafka-dump-log reads share groups in __consumer_offsets and __share_group_state")
 }
