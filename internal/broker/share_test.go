@@ -4,8 +4,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/millrace/millrace/internal/broker/auth"
 	"github.com/millrace/millrace/internal/broker/metadata"
 	"github.com/millrace/millrace/internal/vfs"
 	"github.com/millrace/millrace/internal/wire"
@@ -260,5 +262,42 @@ func TestShareStateLogIsPruned(t *testing.T) {
 	after := start(t, Config{FS: fs.CrashClone(vfs.CrashOptions{}), Settings: config.Settings})
 	if first, lag := after.shareOffset(t); first+1 < pruneSlack+100 || lag != 0 {
 		t.Errorf("start %d, lag %d", first, lag)
+	}
+}
+
+// TestShareFetchAsksForEachTopic: a session that stands gives no right to its topics, and a right that is taken away ends at once.
+func TestShareFetchAsksForEachTopic(t *testing.T) {
+	sb := startSecured(t, map[string]string{"authorizer.class.name": metadata.StandardAuthorizer})
+	sb.create(t, "in", 1, nil)
+	sb.create(t, "theirs", 1, nil)
+	sb.allow(t, "User:ANONYMOUS", auth.All, auth.Topic, "in")
+	sb.allow(t, "User:ANONYMOUS", auth.All, auth.Group, "g")
+	m := &shareMember{rawConn: sb.dial(t), id: "a", topic: sb.meta.Topic("in").ID}
+	join := kmsg.NewPtrShareGroupHeartbeatRequest()
+	join.Version, join.GroupID, join.MemberID, join.SubscribedTopicNames = 1, "g", "a", []string{"in"}
+	if r := m.ask(t, join).(*kmsg.ShareGroupHeartbeatResponse); r.ErrorCode != 0 {
+		t.Fatalf("joining: %+v", r)
+	}
+	req := m.request(0)
+	req.Topics = append(req.Topics, kmsg.ShareFetchRequestTopic{TopicID: sb.meta.Topic("theirs").ID, Partitions: []kmsg.ShareFetchRequestTopicPartition{{}}})
+	codes := func(r *kmsg.ShareFetchResponse) (in, theirs int16) {
+		for _, rt := range r.Topics {
+			if rt.TopicID == m.topic {
+				in = rt.Partitions[0].ErrorCode
+			} else {
+				theirs = rt.Partitions[0].ErrorCode
+			}
+		}
+		return in, theirs
+	}
+	denied := kerr.TopicAuthorizationFailed.Code
+	if in, theirs := codes(m.ask(t, req).(*kmsg.ShareFetchResponse)); in != 0 || theirs != denied {
+		t.Errorf("errors %d and %d", in, theirs)
+	}
+	if err := sb.meta.CreateACLs([]auth.ACL{{Resource: auth.Topic, Name: "in", Pattern: auth.Literal, Principal: "User:*", Host: "*", Operation: auth.Read, Permission: auth.Deny}}); err != nil {
+		t.Fatal(err)
+	}
+	if in, theirs := codes(m.ask(t, m.request(0)).(*kmsg.ShareFetchResponse)); in != denied || theirs != denied {
+		t.Errorf("errors %d and %d after the right was taken away", in, theirs)
 	}
 }
