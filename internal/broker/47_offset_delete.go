@@ -52,7 +52,7 @@ func (gc *groups) deleteOffsets(req *kmsg.OffsetDeleteRequest, subscribed map[st
 	}
 	g := gc.state.all[req.Group]
 	switch {
-	case g == nil:
+	case g == nil || g.Share() != nil:
 		return at, kerr.GroupIDNotFound
 	case g.State != group.Empty && g.ProtocolType != "consumer":
 		return at, kerr.NonEmptyGroup

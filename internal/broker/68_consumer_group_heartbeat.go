@@ -54,8 +54,10 @@ func handleConsumerGroupHeartbeat(c *call, req *kmsg.ConsumerGroupHeartbeatReque
 // faultText is the sentence beside an error of a group; nil for no error.
 func faultText(err error) *string {
 	var f *group.Fault
-	if errors.As(err, &f) {
+	if errors.As(err, &f) && f.Text != "" {
 		return &f.Text
+	} else if f != nil {
+		return nil
 	}
 	var s *share.Fault
 	if errors.As(err, &s) {

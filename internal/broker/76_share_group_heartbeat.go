@@ -61,18 +61,13 @@ func handleShareGroupHeartbeat(c *call, req *kmsg.ShareGroupHeartbeatRequest) re
 // maxMemberID is how long Kafka lets the id of a share group's member be: as long as a UUID.
 const maxMemberID = 36
 
-var (
-	errShareMember = &group.Fault{Code: kerr.InvalidRequest, Text: "Invalid member id in the request."}
-	errShareGroup  = &group.Fault{Code: kerr.InvalidRequest, Text: "Invalid group id in the request."}
-)
-
 // checkShareHeartbeat refuses what no group needs to be asked about.
 func checkShareHeartbeat(req *kmsg.ShareGroupHeartbeatRequest) error {
 	bad := func(text string) error { return &group.Fault{Code: kerr.InvalidRequest, Text: text} }
 	empty := func(s string) bool { return strings.TrimSpace(s) == "" }
 	switch {
 	case req.MemberID == "" || len(req.MemberID) > maxMemberID:
-		return errShareMember
+		return &group.Fault{Code: kerr.InvalidRequest} // without a sentence, as Kafka
 	case empty(req.MemberID):
 		return bad("MemberId can't be empty.")
 	case empty(req.GroupID):

@@ -2,13 +2,11 @@ package broker
 
 import (
 	"errors"
-	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"github.com/millrace/millrace/internal/broker/group"
 	"github.com/millrace/millrace/internal/broker/share"
 	"github.com/millrace/millrace/internal/commitlog"
 )
@@ -102,23 +100,14 @@ func checkRenew(req *kmsg.ShareFetchRequest) error {
 	if !req.IsRenewAck {
 		return nil
 	}
-	var text strings.Builder
-	for _, f := range []struct {
-		name  string
-		value int32
-	}{{"maxBytes", req.MaxBytes}, {"minBytes", req.MinBytes}, {"maxRecords", req.MaxRecords}, {"maxWaitMs", req.MaxWaitMillis}} {
-		if f.value != 0 {
-			text.WriteString(f.name + " must be set to 0, ")
-		}
+	if req.MaxBytes != 0 || req.MinBytes != 0 || req.MaxRecords != 0 || req.MaxWaitMillis != 0 {
+		return kerr.InvalidRequest
 	}
-	if text.Len() == 0 {
-		return nil
-	}
-	return &group.Fault{Code: kerr.InvalidRequest, Text: text.String() + "if isRenewAck is true."}
+	return nil
 }
 
 func (f *shareFetch) refused(err error) body {
-	f.answer.code, f.answer.message = groupCode(err), faultText(err)
+	f.answer.code = groupCode(err) // without a sentence, as Kafka
 	return &f.answer
 }
 

@@ -1,9 +1,12 @@
 package broker
 
 import (
+	"errors"
+
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/millrace/millrace/internal/broker/auth"
 	"github.com/millrace/millrace/internal/broker/metadata"
 	"github.com/millrace/millrace/internal/broker/share"
 )
@@ -29,7 +32,7 @@ func handleShareAcknowledge(c *call, req *kmsg.ShareAcknowledgeRequest) reply {
 		session, err = c.shares.acknowledging(k, req.ShareSessionEpoch)
 	}
 	if err != nil {
-		resp.ErrorCode, resp.ErrorMessage = groupCode(err), faultText(err)
+		resp.ErrorCode = groupCode(err) // without a sentence, as Kafka
 		return answer(resp)
 	}
 	var done []shareAck
@@ -51,7 +54,7 @@ func handleShareAcknowledge(c *call, req *kmsg.ShareAcknowledgeRequest) reply {
 			a := &done[i]
 			a.settle(c)
 			rp := kmsg.NewShareAcknowledgeResponseTopicPartition()
-			rp.Partition, rp.ErrorCode, rp.ErrorMessage = a.Partition, codeOf(a.err), faultText(a.err)
+			rp.Partition, rp.ErrorCode, rp.ErrorMessage = a.Partition, codeOf(a.err), shareText(a.err)
 			if n := len(resp.Topics); n == 0 || resp.Topics[n-1].TopicID != a.ID {
 				rt := kmsg.NewShareAcknowledgeResponseTopic()
 				rt.TopicID = a.ID
@@ -67,10 +70,10 @@ func handleShareAcknowledge(c *call, req *kmsg.ShareAcknowledgeRequest) reply {
 // shareSessionKey names the session of a request.
 func shareSessionKey(group, member *string) (k share.SessionKey, err error) {
 	if group == nil {
-		return k, errShareGroup
+		return k, kerr.InvalidRequest
 	}
 	if member == nil || *member == "" || len(*member) > maxMemberID {
-		return k, errShareMember
+		return k, kerr.InvalidRequest
 	}
 	return share.SessionKey{Group: *group, Member: *member}, nil
 }
@@ -102,6 +105,8 @@ func (c *call) acknowledge(k share.SessionKey, p share.IDPartition, acks []share
 		a.err = kerr.UnknownTopicID
 	case !share.CheckAcks(acks, most, renews):
 		a.err = kerr.InvalidRequest
+	case !c.allowed(auth.Read, auth.Topic, t.Name):
+		a.err = kerr.TopicAuthorizationFailed
 	case !hasPartition(t, p.Partition):
 		a.err = kerr.UnknownTopicOrPartition
 	case len(acks) > 0:
@@ -111,3 +116,12 @@ func (c *call) acknowledge(k share.SessionKey, p share.IDPartition, acks []share
 }
 
 func hasPartition(t *metadata.Topic, i int32) bool { return i >= 0 && i < t.Partitions }
+
+// shareText is the sentence beside an error of a share partition, which only those have that come from the records in flight.
+func shareText(err error) *string {
+	var f *share.Fault
+	if errors.As(err, &f) {
+		return &f.Text
+	}
+	return nil
+}

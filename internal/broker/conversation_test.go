@@ -49,6 +49,8 @@ func TestConversations(t *testing.T) {
 
 var conversationSettings = map[string]string{
 	"offsets.topic.num.partitions": "2", "group.initial.rebalance.delay.ms": "0", "group.max.size": "4", "group.consumer.max.size": "4",
+	"group.share.max.size": "4", "group.share.max.share.sessions": "5", "group.share.assignment.interval.ms": "0", "share.coordinator.state.topic.num.partitions": "2",
+	"group.share.min.record.lock.duration.ms": "1000", "group.share.record.lock.duration.ms": "1500",
 }
 
 type conversation struct {
@@ -189,6 +191,22 @@ func firstCode(resp kmsg.Response) int16 {
 		return r.ErrorCode
 	case *kmsg.ConsumerGroupHeartbeatResponse:
 		return r.ErrorCode
+	case *kmsg.ShareGroupHeartbeatResponse:
+		return r.ErrorCode
+	case *kmsg.ShareGroupDescribeResponse:
+		return r.Groups[0].ErrorCode
+	case *kmsg.AlterShareGroupOffsetsResponse:
+		return r.ErrorCode
+	case *kmsg.DeleteShareGroupOffsetsResponse:
+		return r.ErrorCode
+	case *kmsg.InitProducerIDResponse:
+		return r.ErrorCode
+	case *kmsg.EndTxnResponse:
+		return r.ErrorCode
+	case *kmsg.FindCoordinatorResponse:
+		if len(r.Coordinators) > 0 {
+			return r.Coordinators[0].ErrorCode
+		}
 	case *kmsg.ConsumerGroupDescribeResponse:
 		return r.Groups[0].ErrorCode
 	case *kmsg.DescribeGroupsResponse:
@@ -298,7 +316,9 @@ func (c *conversation) say(verb string) {
 		req.Version, req.Groups = int16(c.num("v", 1)), []string{c.group()}
 		c.answer(c.ask(req))
 	default:
-		c.t.Fatalf("unknown verb %s", verb)
+		if !c.share(verb) {
+			c.t.Fatalf("unknown verb %s", verb)
+		}
 	}
 	c.out.WriteString("\n")
 }

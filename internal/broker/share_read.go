@@ -7,6 +7,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kerr"
 
+	"github.com/millrace/millrace/internal/broker/auth"
 	"github.com/millrace/millrace/internal/broker/share"
 	"github.com/millrace/millrace/internal/commitlog"
 	"github.com/millrace/millrace/internal/wire"
@@ -59,6 +60,8 @@ func (c *call) resolveShare(p *shareFetchPart) bool {
 	switch {
 	case t == nil:
 		p.err = kerr.UnknownTopicID
+	case !c.allowed(auth.Read, auth.Topic, t.Name):
+		p.err = kerr.TopicAuthorizationFailed
 	case !hasPartition(t, p.Partition):
 		p.err = kerr.UnknownTopicOrPartition
 	case !c.groups.hasShare(p.key):

@@ -10,7 +10,6 @@ import (
 type shareFetchAnswer struct {
 	throttleMS int32
 	code       int16
-	message    *string
 	lock       int32 // how long a lock holds, in ms
 	topics     []shareAnswerTopic
 }
@@ -79,7 +78,7 @@ func (a *shareFetchAnswer) write(c *conn, at int) error {
 func (a *shareFetchAnswer) fields(w *writer) (cuts []cut) {
 	w.int32(a.throttleMS)
 	w.int16(a.code)
-	w.optional(a.message)
+	w.optional(nil)
 	w.int32(a.lock)
 	w.length(len(a.topics))
 	for i := range a.topics {
@@ -89,9 +88,9 @@ func (a *shareFetchAnswer) fields(w *writer) (cuts []cut) {
 		for _, p := range t.parts {
 			w.int32(p.index)
 			w.int16(codeOf(p.err))
-			w.optional(faultText(p.err))
+			w.optional(shareText(p.err))
 			w.int16(codeOf(p.ackErr))
-			w.optional(faultText(p.ackErr))
+			w.optional(shareText(p.ackErr))
 			w.int32(0) // the leader, told to who believes in another: there is none
 			w.int32(leaderEpoch)
 			w.tags()

@@ -308,7 +308,7 @@ func (sc *shares) endSession(s *share.Session) {
 	for _, p := range partitions {
 		k := share.Key{Group: s.Group, Topic: p.ID, Partition: p.Partition}
 		if live := sc.state.live[k]; live != nil {
-			live.Release(s.Member)
+			live.Release(s.Member, sc.limits(s.Group))
 			if _, err := sc.changed(k, live, now); err != nil {
 				return
 			}
@@ -349,7 +349,8 @@ func (sc *shares) acknowledge(k share.Key, member string, acks []share.Ack) (at 
 	}
 	s := sc.state.live[k]
 	if s == nil {
-		return at, kerr.UnknownTopicOrPartition
+		err := kerr.UnknownTopicOrPartition
+		return at, &share.Fault{Code: err, Text: err.Description}
 	}
 	now := sc.b.config.Now()
 	if err := s.Acknowledge(now, sc.limits(k.Group), member, acks); err != nil {

@@ -44,7 +44,7 @@ type JoinedMember struct {
 // Join lets a member in. The answer may come with a later command.
 func (g *Group) Join(now time.Time, req JoinRequest) {
 	if g.share != nil {
-		g.refuseJoin(&req, req.MemberID, kerr.InconsistentGroupProtocol)
+		g.refuseJoin(&req, "", kerr.InconsistentGroupProtocol)
 		return
 	}
 	if g.modern != nil && len(g.modern.members) == 0 {

@@ -60,7 +60,6 @@ var (
 	errNotOwner    = &Fault{kerr.InvalidRecordState, "Member is not the owner of batch record"}
 	errOffset      = &Fault{kerr.InvalidRecordState, "The offset cannot be acknowledged. The offset is not acquired."}
 	errOffsetOwner = &Fault{kerr.InvalidRecordState, "Member is not the owner of offset"}
-	errTwice       = &Fault{kerr.InvalidRecordState, "The record state is invalid. The acknowledgement of delivery could not be completed."}
 )
 
 // Acknowledge takes what a member says of records that it has; acks have passed CheckAcks. All count or none does. What lies before the
@@ -69,7 +68,7 @@ func (p *Partition) Acknowledge(now time.Time, lim *Limits, member string, acks 
 	for i := range acks {
 		a := &acks[i]
 		if i > 0 && a.First <= acks[i-1].Last && a.First >= p.start {
-			return errTwice
+			return errOffset // acknowledged twice
 		}
 		if err := p.checkAck(a, member); err != nil {
 			return err

@@ -41,7 +41,8 @@ type Group struct {
 	members            map[string]*member
 	target             map[string]Assignment
 	initialized        map[TopicID]topicPartitions
-	stated             bool  // there is a record of what is initialized, be it nothing
+	born               bool  // there is a record of its epoch
+	stated             bool  // there is one of what is initialized, be it nothing
 	seen               int64 // the version of the topics that hash was made of; 0 for none
 	out                []Record
 }
@@ -85,7 +86,7 @@ func (m *memberSpec) equal(o *memberSpec) bool {
 // NewGroup is a group that nobody has joined.
 func NewGroup(id string, config *Config) *Group {
 	return &Group{
-		id: id, config: config, members: map[string]*member{}, target: map[string]Assignment{}, initialized: map[TopicID]topicPartitions{},
+		id: id, config: config, epoch: 1, targetEpoch: 1, members: map[string]*member{}, target: map[string]Assignment{}, initialized: map[TopicID]topicPartitions{},
 	}
 }
 
@@ -97,7 +98,7 @@ func (g *Group) Take() []Record {
 }
 
 // Unused says that nothing would be lost with the group.
-func (g *Group) Unused() bool { return g.epoch == 0 && len(g.members) == 0 && !g.stated }
+func (g *Group) Unused() bool { return !g.born && !g.stated && len(g.members) == 0 }
 
 // Stated says whether the group has ever had share partitions.
 func (g *Group) Stated() bool { return g.stated }

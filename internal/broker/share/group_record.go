@@ -253,7 +253,7 @@ func (g *Group) apply(c *change) {
 		}
 		m.memberSpec = *c.member
 	case c.kind == keyEpoch:
-		g.epoch, g.hash = c.epoch, c.hash
+		g.born, g.epoch, g.hash = !c.gone, c.epoch, c.hash
 	case c.kind == keyTargetEpoch:
 		g.targetEpoch = c.epoch
 	case c.kind == keyTarget && c.gone:

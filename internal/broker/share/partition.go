@@ -331,13 +331,13 @@ func (p *Partition) Tick(now time.Time, lim *Limits) {
 	}
 }
 
-// Release frees the records of a member that goes. They were not delivered, as far as anybody knows, and so are not counted.
-func (p *Partition) Release(member string) {
+// Release frees the records of a member that goes. They count as delivered.
+func (p *Partition) Release(member string, lim *Limits) {
 	for i := range p.batches {
 		b := &p.batches[i]
 		b.each(func(first int64, r *run) {
 			if r.state == Acquired && r.member == member {
-				*r = run{last: r.last, state: Available, count: r.count - 1}
+				r.available(lim)
 				p.put(first, r)
 			}
 		})
