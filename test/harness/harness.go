@@ -165,7 +165,12 @@ func ServeWith(t testing.TB, data string, args ...string) *Server {
 		}
 		s.cmd.Wait()
 	}()
-	t.Cleanup(func() { s.Stop() })
+	t.Cleanup(func() {
+		s.Stop()
+		if t.Failed() {
+			t.Logf("the node at %s said:\n%s", s.Kafka, s.stderr)
+		}
+	})
 	return s
 }
 
