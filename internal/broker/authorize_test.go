@@ -248,6 +248,10 @@ func names(req kmsg.Request, topic [16]byte, version int16) {
 		pt.Topic, pt.TopicID = "t", topic
 		pt.Partitions = []kmsg.ProduceRequestTopicPartition{{Records: batch("v")}}
 		r.Topics = []kmsg.ProduceRequestTopic{pt}
+	case *kmsg.ShareFetchRequest: // as Kafka does, it asks for topics only when it is to read them
+		g, m := "g", "m"
+		r.GroupID, r.MemberID, r.MaxBytes, r.MaxRecords = &g, &m, 1000, 1
+		r.Topics = []kmsg.ShareFetchRequestTopic{{TopicID: topic, Partitions: []kmsg.ShareFetchRequestTopicPartition{{}}}}
 	default:
 		fillNames(reflect.ValueOf(req).Elem(), "", topic, version)
 	}
