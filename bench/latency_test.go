@@ -76,6 +76,9 @@ func send(b *testing.B, s *harness.Server, rate int, done <-chan struct{}) {
 	for n := 0; ; {
 		select {
 		case <-done:
+			if err := out.Flush(context.Background()); err != nil {
+				b.Error(err)
+			}
 			return
 		case <-time.After(time.Until(begin.Add(time.Duration(n) * time.Second / time.Duration(rate)))):
 		}
