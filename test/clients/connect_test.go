@@ -108,6 +108,22 @@ func (w *connectWorker) ask(t *testing.T, method, path string, body any) string 
 	return out
 }
 
+// goOn starts the source's task again if Kafka's Java producer has failed it by a race of
+// its own: at transaction.version 2 its sender asks whether batches are incomplete, and
+// then takes the next request; records that are sent and a commit that is called between
+// the two let EndTxn overtake the records, and a coordinator (Kafka's too) answers
+// INVALID_TXN_STATE to the commit of nothing, which that producer does not survive. It
+// was seen once, on a machine with far more to do than it could. Nothing of the
+// transaction was written, so that every line is still there once.
+func (w *connectWorker) goOn(t *testing.T) {
+	t.Helper()
+	_, out := w.try("GET", "/connectors/source/status", nil)
+	if strings.Contains(out, `"FAILED"`) && strings.Contains(out, "InvalidTxnStateException") {
+		t.Log("the source's producer has let EndTxn overtake its records; its task is started again")
+		w.try("POST", "/connectors/source/tasks/0/restart", nil)
+	}
+}
+
 // settles waits until a connector and its tasks are in a state.
 func (w *connectWorker) settles(t *testing.T, connector, state string, tasks int) {
 	t.Helper()
@@ -245,11 +261,23 @@ consumer.isolation.level=read_committed
 	await(t, "some of the lines", func() bool { return seen.count() > 600 })
 	w.kill()
 	w = connect(t, "ConnectDistributed", worker)
-	await(t, "all lines after the worker was killed", func() bool { return seen.count() >= 5000 })
+	await(t, "all lines after the worker was killed", func() bool {
+		if seen.count() >= 5000 {
+			return true
+		}
+		w.goOn(t)
+		return false
+	})
 	node.Kill()
 	harness.Serve(t, data, "--kafka", addr, "--set", "group.initial.rebalance.delay.ms=0")
 	appendLines(t, source, numbered(5000, 6000))
-	await(t, "all lines after the node was killed", func() bool { return seen.count() >= 6000 })
+	await(t, "all lines after the node was killed", func() bool {
+		if seen.count() >= 6000 {
+			return true
+		}
+		w.goOn(t)
+		return false
+	})
 	equal(t, "the topic", values(t, addr, "lines"), numbered(0, 6000))
 	show("distributed with exactly.once.source.support: worker and node killed with SIGKILL, each line once in the topic")
 
