@@ -5,14 +5,11 @@ package bench
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"os"
 	"strconv"
 	"testing"
 	"time"
-
-	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/millrace/millrace/test/harness"
 )
@@ -63,30 +60,15 @@ func BenchmarkMainJob(b *testing.B) {
 // partitions, idempotent, acks=all, uncompressed; the node syncs before it answers.
 func BenchmarkProduce(b *testing.B) {
 	s := harness.Serve(b, b.TempDir(), "--set", "num.partitions=6")
-	cl, err := kgo.NewClient(kgo.SeedBrokers(s.Kafka), kgo.DefaultProduceTopic("bench"), kgo.AllowAutoTopicCreation(),
-		kgo.ProducerBatchCompression(kgo.NoCompression()), kgo.ProducerBatchMaxBytes(1<<20), kgo.MaxBufferedRecords(200_000), kgo.ProducerLinger(5*time.Millisecond))
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer cl.Close()
-	value := bytes.Repeat([]byte("x"), 200)
+	cl := bulkClient(b, s.Kafka, "bench")
 	const records = 500_000
 	begin, n, used := time.Now(), 0, cpuTime(b, s.PID())
 	for b.Loop() {
-		for range records {
-			cl.Produce(context.Background(), &kgo.Record{Value: value}, func(_ *kgo.Record, err error) {
-				if err != nil {
-					b.Error(err)
-				}
-			})
-		}
-		if err := cl.Flush(context.Background()); err != nil {
-			b.Fatal(err)
-		}
+		produceBulk(b, cl, records)
 		n += records
 	}
 	b.ReportMetric(float64(n)/time.Since(begin).Seconds(), "records/s")
-	b.ReportMetric((cpuTime(b, s.PID())-used).Seconds()/(float64(n)*200/1e9), "node-cpu-s/GB")
+	b.ReportMetric((cpuTime(b, s.PID())-used).Seconds()/(float64(n)*recordBytes/1e9), "node-cpu-s/GB")
 }
 
 // cpuTime is what a process has used, user and system.

@@ -35,7 +35,7 @@ func benchmarkLatency(b *testing.B, rate int) {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
-	in := newClient(b, s, kgo.ConsumeTopics("sums"), kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.FetchMaxWait(time.Second))
+	in := newClient(b, s.Kafka, kgo.ConsumeTopics("sums"), kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.FetchMaxWait(time.Second))
 	var took []time.Duration
 	enough := make(chan struct{})
 	go func() {
@@ -71,7 +71,7 @@ func benchmarkLatency(b *testing.B, rate int) {
 
 // send produces at a rate, one record at a time, until done.
 func send(b *testing.B, s *harness.Server, rate int, done <-chan struct{}) {
-	out := newClient(b, s, kgo.DefaultProduceTopic("events"), kgo.ProducerLinger(0), kgo.AllowAutoTopicCreation())
+	out := newClient(b, s.Kafka, kgo.DefaultProduceTopic("events"), kgo.ProducerLinger(0), kgo.AllowAutoTopicCreation())
 	begin := time.Now()
 	for n := 0; ; {
 		select {
@@ -91,14 +91,4 @@ func send(b *testing.B, s *harness.Server, rate int, done <-chan struct{}) {
 			})
 		}
 	}
-}
-
-func newClient(b *testing.B, s *harness.Server, opts ...kgo.Opt) *kgo.Client {
-	b.Helper()
-	cl, err := kgo.NewClient(append(opts, kgo.SeedBrokers(s.Kafka))...)
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(cl.Close)
-	return cl
 }

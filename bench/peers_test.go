@@ -93,25 +93,14 @@ const (
 // measureBulk produces and consumes as fast as the client can.
 func measureBulk(b *testing.B, r *running, note func(string, float64)) {
 	ctx := context.Background()
-	out := peerClient(b, r, kgo.DefaultProduceTopic("bulk"), kgo.AllowAutoTopicCreation(), kgo.ProducerBatchCompression(kgo.NoCompression()),
-		kgo.ProducerBatchMaxBytes(1<<20), kgo.MaxBufferedRecords(200_000), kgo.ProducerLinger(5*time.Millisecond))
-	value := bytes.Repeat([]byte("x"), recordBytes)
+	out := bulkClient(b, r.addr, "bulk")
 	begin, used := time.Now(), cpuTime(b, r.pid)
-	for range bulkRecords {
-		out.Produce(ctx, &kgo.Record{Value: value}, func(_ *kgo.Record, err error) {
-			if err != nil {
-				b.Error(err)
-			}
-		})
-	}
-	if err := out.Flush(ctx); err != nil {
-		b.Fatal(err)
-	}
+	produceBulk(b, out, bulkRecords)
 	const gigabytes = bulkRecords * recordBytes / 1e9
 	note("produce-rec/s", bulkRecords/time.Since(begin).Seconds())
 	note("produce-cpu-s/GB", (cpuTime(b, r.pid)-used).Seconds()/gigabytes)
 	for _, pass := range []string{"consume", "consume-again"} {
-		in := peerClient(b, r, kgo.ConsumeTopics("bulk"), kgo.FetchMaxBytes(50<<20))
+		in := newClient(b, r.addr, kgo.ConsumeTopics("bulk"), kgo.FetchMaxBytes(50<<20))
 		begin, used = time.Now(), cpuTime(b, r.pid)
 		for n := 0; n < bulkRecords; {
 			n += in.PollFetches(ctx).NumRecords()
@@ -122,16 +111,39 @@ func measureBulk(b *testing.B, r *running, note func(string, float64)) {
 	}
 }
 
+// bulkClient is an idempotent producer of large batches, uncompressed.
+func bulkClient(b *testing.B, addr, topic string) *kgo.Client {
+	b.Helper()
+	return newClient(b, addr, kgo.DefaultProduceTopic(topic), kgo.AllowAutoTopicCreation(), kgo.ProducerBatchCompression(kgo.NoCompression()),
+		kgo.ProducerBatchMaxBytes(1<<20), kgo.MaxBufferedRecords(200_000), kgo.ProducerLinger(5*time.Millisecond))
+}
+
+// produceBulk writes records of recordBytes, and waits until all are acknowledged.
+func produceBulk(b *testing.B, cl *kgo.Client, records int) {
+	b.Helper()
+	value := bytes.Repeat([]byte("x"), recordBytes)
+	for range records {
+		cl.Produce(context.Background(), &kgo.Record{Value: value}, func(_ *kgo.Record, err error) {
+			if err != nil {
+				b.Error(err)
+			}
+		})
+	}
+	if err := cl.Flush(context.Background()); err != nil {
+		b.Fatal(err)
+	}
+}
+
 // measureSingles sends records one by one and takes the time until a consumer has each.
 func measureSingles(b *testing.B, r *running, note func(string, float64)) {
 	const rate, seconds = 10_000, 10
 	ctx, stop := context.WithTimeout(context.Background(), time.Minute)
 	defer stop()
-	out := peerClient(b, r, kgo.DefaultProduceTopic("singles"), kgo.AllowAutoTopicCreation(), kgo.ProducerLinger(0))
+	out := newClient(b, r.addr, kgo.DefaultProduceTopic("singles"), kgo.AllowAutoTopicCreation(), kgo.ProducerLinger(0))
 	if err := out.ProduceSync(ctx, &kgo.Record{Value: make([]byte, recordBytes)}).FirstErr(); err != nil {
 		b.Fatal(err)
 	}
-	in := peerClient(b, r, kgo.ConsumeTopics("singles"))
+	in := newClient(b, r.addr, kgo.ConsumeTopics("singles"))
 	var took []time.Duration
 	var done sync.WaitGroup
 	done.Go(func() {
@@ -172,9 +184,9 @@ func measureSingles(b *testing.B, r *running, note func(string, float64)) {
 	}
 }
 
-func peerClient(b *testing.B, r *running, opts ...kgo.Opt) *kgo.Client {
+func newClient(b *testing.B, addr string, opts ...kgo.Opt) *kgo.Client {
 	b.Helper()
-	cl, err := kgo.NewClient(append(opts, kgo.SeedBrokers(r.addr))...)
+	cl, err := kgo.NewClient(append(opts, kgo.SeedBrokers(addr))...)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -251,7 +263,7 @@ func startPeer(b *testing.B, begin time.Time, port int, cmd *exec.Cmd) *running 
 		cmd.Wait()
 	})
 	r := &running{addr: fmt.Sprintf("127.0.0.1:%d", port), pid: cmd.Process.Pid}
-	cl := peerClient(b, r)
+	cl := newClient(b, r.addr)
 	ctx, stop := context.WithTimeout(context.Background(), time.Minute)
 	defer stop()
 	for cl.Ping(ctx) != nil {
