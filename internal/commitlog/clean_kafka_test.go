@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math/rand"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -16,42 +15,11 @@ import (
 
 // TestKafkaReadsCleaned has Kafka's dump tool compare the indexes of cleaned segments, of several entries each, with their batches.
 func TestKafkaReadsCleaned(t *testing.T) {
-	libs, err := filepath.Abs("../../.peers/kafka")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if jars, _ := filepath.Glob(filepath.Join(libs, "kafka-tools-*.jar")); len(jars) == 0 || testing.Short() {
-		t.Skip("needs Apache Kafka's jars in .peers/kafka")
-	}
-	if _, err := exec.LookPath("java"); err != nil {
-		t.Skip(err)
-	}
+	libs := kafkaLibs(t)
 	dir := filepath.Join(t.TempDir(), "topic-0")
 	cleanForKafka(t, dir)
-	var files []string
-	for _, suffix := range []string{logSuffix, indexSuffix, timeSuffix, txnSuffix} {
-		found, _ := filepath.Glob(filepath.Join(dir, "*"+suffix))
-		if len(found) == 0 {
-			t.Errorf("no file ends with %s", suffix)
-		}
-		files = append(files, found...)
-	}
-	out, err := exec.Command("java", "-cp", filepath.Join(libs, "*"), "org.apache.kafka.tools.DumpLogSegments", "--deep-iteration", "--files",
-		strings.Join(files, ",")).CombinedOutput()
-	text := string(out)
-	if err != nil {
-		t.Fatalf("%v\n%s", err, text)
-	}
-	for _, complaint := range []string{"Found timestamp mismatch", "Mismatches in", "isvalid: false", "rror", "xception"} {
-		if i := strings.Index(text, complaint); i >= 0 {
-			t.Errorf("Kafka says: %s", text[i:min(i+400, len(text))])
-		}
-	}
-	for _, want := range []string{"deleteHorizonMs: OptionalLong[", "endTxnMarker: ABORT", "firstOffset: "} {
-		if !strings.Contains(text, want) {
-			t.Errorf("Kafka does not read %q in\n%s", want, text[max(0, len(text)-2000):])
-		}
-	}
+	text := dumpLog(t, libs, dir, logSuffix, indexSuffix, timeSuffix, txnSuffix)
+	mustRead(t, text, "deleteHorizonMs: OptionalLong[", "endTxnMarker: ABORT", "firstOffset: ")
 }
 
 // cleanForKafka writes a log with few keys and aborted transactions, and cleans it twice.

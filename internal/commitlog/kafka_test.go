@@ -15,6 +15,23 @@ import (
 
 // TestKafkaReadsIt has Kafka's own dump tool read and check a log's files. It runs where Kafka's jars are in .peers/kafka.
 func TestKafkaReadsIt(t *testing.T) {
+	libs := kafkaLibs(t)
+	dir := filepath.Join(t.TempDir(), "topic-0")
+	records := writeForKafka(t, dir)
+	text := dumpLog(t, libs, dir, logSuffix, indexSuffix, timeSuffix, txnSuffix, snapshotSuffix)
+	// It says "-1 is followed by N" of any segment that does not begin with offset 0, Kafka's own too.
+	if gap := regexp.MustCompile(`(?m)^\s*\d+ is followed by \d+`).FindString(text); gap != "" {
+		t.Errorf("Kafka finds a gap: %s", gap)
+	}
+	if n := len(regexp.MustCompile(`(?m)^\| offset: `).FindAllString(text, -1)); n != records {
+		t.Errorf("Kafka reads %d records of %d", n, records)
+	}
+	mustRead(t, text, "producerId: 7 producerEpoch: 1 coordinatorEpoch: 3", "firstOffset: ", "endTxnMarker: ABORT")
+}
+
+// kafkaLibs is the folder of Kafka's jars; without it, or in a short run, the test is skipped.
+func kafkaLibs(t *testing.T) string {
+	t.Helper()
 	libs, err := filepath.Abs("../../.peers/kafka")
 	if err != nil {
 		t.Fatal(err)
@@ -25,11 +42,15 @@ func TestKafkaReadsIt(t *testing.T) {
 	if _, err := exec.LookPath("java"); err != nil {
 		t.Skip(err)
 	}
-	dir := filepath.Join(t.TempDir(), "topic-0")
-	records := writeForKafka(t, dir)
+	return libs
+}
 
+// dumpLog has Kafka's dump tool read all of a log's files of some kinds, of each of which there is one at least, and gives what it
+// prints, which has no complaint.
+func dumpLog(t *testing.T, libs, dir string, suffixes ...string) string {
+	t.Helper()
 	var files []string
-	for _, suffix := range []string{logSuffix, indexSuffix, timeSuffix, txnSuffix, snapshotSuffix} {
+	for _, suffix := range suffixes {
 		found, _ := filepath.Glob(filepath.Join(dir, "*"+suffix))
 		if len(found) == 0 {
 			t.Errorf("no file ends with %s", suffix)
@@ -47,14 +68,13 @@ func TestKafkaReadsIt(t *testing.T) {
 			t.Errorf("Kafka says: %s", text[i:min(i+400, len(text))])
 		}
 	}
-	// It says "-1 is followed by N" of any segment that does not begin with offset 0, Kafka's own too.
-	if gap := regexp.MustCompile(`(?m)^\s*\d+ is followed by \d+`).FindString(text); gap != "" {
-		t.Errorf("Kafka finds a gap: %s", gap)
-	}
-	if n := len(regexp.MustCompile(`(?m)^\| offset: `).FindAllString(text, -1)); n != records {
-		t.Errorf("Kafka reads %d records of %d", n, records)
-	}
-	for _, want := range []string{"producerId: 7 producerEpoch: 1 coordinatorEpoch: 3", "firstOffset: ", "endTxnMarker: ABORT"} {
+	return text
+}
+
+// mustRead says what Kafka should have printed and has not.
+func mustRead(t *testing.T, text string, wants ...string) {
+	t.Helper()
+	for _, want := range wants {
 		if !strings.Contains(text, want) {
 			t.Errorf("Kafka does not read %q in\n%s", want, text[max(0, len(text)-2000):])
 		}
