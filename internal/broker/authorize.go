@@ -37,6 +37,16 @@ func guarded[R kmsg.Request](key int16, check func(c *call, req R, next func() r
 	addGuard(key, &guard{check: func(c *call, req kmsg.Request, next func() reply) reply { return check(c, req.(R), next) }})
 }
 
+// whole guards an API that is allowed or fails as a whole.
+func whole[Q kmsg.Request, R kmsg.Response](key int16, may func(c *call, req Q) bool, fail func(resp R)) {
+	guarded(key, func(c *call, req Q, next func() reply) reply {
+		if may(c, req) {
+			return next()
+		}
+		return respond(req, fail)
+	})
+}
+
 func unguarded(key int16, why string) { addGuard(key, &guard{free: why}) }
 
 func addGuard(key int16, g *guard) {

@@ -57,12 +57,7 @@ func init() {
 
 // cluster guards an API that needs one right on the cluster, and fails as a whole without.
 func cluster[R kmsg.Response](key int16, op auth.Operation, fail func(resp R, code int16)) {
-	addGuard(key, &guard{check: func(c *call, req kmsg.Request, next func() reply) reply {
-		if c.allowedCluster(op) {
-			return next()
-		}
-		return respond(req, func(resp R) { fail(resp, clusterDenied) })
-	}})
+	whole(key, func(c *call, _ kmsg.Request) bool { return c.allowedCluster(op) }, func(resp R) { fail(resp, clusterDenied) })
 }
 
 func guardCreateACLs(c *call, req *kmsg.CreateACLsRequest, next func() reply) reply {

@@ -15,24 +15,12 @@ func init() {
 	guarded(9, guardOffsetFetch)
 	guarded(10, guardFindCoordinator)
 	guarded(11, guardJoinGroup)
-	guarded(12, func(c *call, req *kmsg.HeartbeatRequest, next func() reply) reply {
-		if c.allowed(auth.Read, auth.Group, req.Group) {
-			return next()
-		}
-		return respond(req, func(resp *kmsg.HeartbeatResponse) { resp.ErrorCode = groupDenied })
-	})
-	guarded(13, func(c *call, req *kmsg.LeaveGroupRequest, next func() reply) reply {
-		if c.allowed(auth.Read, auth.Group, req.Group) {
-			return next()
-		}
-		return respond(req, func(resp *kmsg.LeaveGroupResponse) { resp.ErrorCode = groupDenied })
-	})
-	guarded(14, func(c *call, req *kmsg.SyncGroupRequest, next func() reply) reply {
-		if c.allowed(auth.Read, auth.Group, req.Group) {
-			return next()
-		}
-		return respond(req, func(resp *kmsg.SyncGroupResponse) { resp.ErrorCode = groupDenied })
-	})
+	whole(12, func(c *call, req *kmsg.HeartbeatRequest) bool { return c.allowed(auth.Read, auth.Group, req.Group) },
+		func(resp *kmsg.HeartbeatResponse) { resp.ErrorCode = groupDenied })
+	whole(13, func(c *call, req *kmsg.LeaveGroupRequest) bool { return c.allowed(auth.Read, auth.Group, req.Group) },
+		func(resp *kmsg.LeaveGroupResponse) { resp.ErrorCode = groupDenied })
+	whole(14, func(c *call, req *kmsg.SyncGroupRequest) bool { return c.allowed(auth.Read, auth.Group, req.Group) },
+		func(resp *kmsg.SyncGroupResponse) { resp.ErrorCode = groupDenied })
 	guarded(15, guardDescribeGroups)
 	guarded(16, guardListGroups)
 	guarded(42, guardDeleteGroups)

@@ -15,7 +15,9 @@ func init() {
 	guarded(69, guardConsumerGroupDescribe)
 	guarded(76, guardShareGroupHeartbeat)
 	guarded(77, guardShareGroupDescribe)
-	guarded(78, guardShareFetch)
+	// The group only: what a session reads was said with an earlier request, and the handler asks for each topic.
+	whole(78, func(c *call, req *kmsg.ShareFetchRequest) bool { return c.mayReadGroup(req.GroupID) },
+		func(resp *kmsg.ShareFetchResponse) { resp.ErrorCode = groupDenied })
 	guarded(79, guardShareAcknowledge)
 	guarded(90, guardDescribeShareGroupOffsets)
 	guarded(91, guardAlterShareGroupOffsets)
@@ -110,14 +112,6 @@ func (c *call) mayReadGroup(id *string) bool {
 }
 
 func (c *call) mayReadID(id metadata.UUID) bool { return c.mayTopic(auth.Read, "", id) }
-
-// guardShareFetch asks for the group only: what a session reads was said with an earlier request, and the handler asks for each topic.
-func guardShareFetch(c *call, req *kmsg.ShareFetchRequest, next func() reply) reply {
-	if c.mayReadGroup(req.GroupID) {
-		return next()
-	}
-	return respond(req, func(resp *kmsg.ShareFetchResponse) { resp.ErrorCode = groupDenied })
-}
 
 func guardShareAcknowledge(c *call, req *kmsg.ShareAcknowledgeRequest, next func() reply) reply {
 	if !c.mayReadGroup(req.GroupID) {

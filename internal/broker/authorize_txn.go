@@ -22,12 +22,10 @@ func init() {
 		}
 		return respond(req, func(resp *kmsg.AddOffsetsToTxnResponse) { resp.ErrorCode = code })
 	})
-	guarded(26, func(c *call, req *kmsg.EndTxnRequest, next func() reply) reply {
-		if c.allowed(auth.Write, auth.TransactionalID, req.TransactionalID) {
-			return next()
-		}
-		return respond(req, func(resp *kmsg.EndTxnResponse) { resp.ErrorCode = txnDenied })
-	})
+	whole(26, func(c *call, req *kmsg.EndTxnRequest) bool {
+		return c.allowed(auth.Write, auth.TransactionalID, req.TransactionalID)
+	},
+		func(resp *kmsg.EndTxnResponse) { resp.ErrorCode = txnDenied })
 	guarded(27, guardWriteTxnMarkers)
 	guarded(28, guardTxnOffsetCommit)
 	guarded(65, guardDescribeTransactions)
