@@ -110,18 +110,22 @@ func serve(ts *testscript.TestScript, neg bool, args []string) {
 	p := launch(ts, name, w, append([]string{"serve", "--kafka", "127.0.0.1:0", "--http", "127.0.0.1:0", "--data", args[1]}, args[2:]...)...)
 	lines := make(chan string, 1)
 	go func() {
+		// Jobs go on before the node is ready: what they print may come before.
 		s := bufio.NewScanner(r)
-		if s.Scan() {
-			lines <- s.Text()
+		for s.Scan() {
+			if readyLine.MatchString(s.Text()) {
+				lines <- s.Text()
+				break
+			}
 		}
 		io.Copy(io.Discard, r)
 	}()
 	select {
 	case l := <-lines:
-		m := readyLine.FindStringSubmatch(l)
-		if m == nil || neg {
+		if neg {
 			ts.Fatalf("serve %s printed %q", name, l)
 		}
+		m := readyLine.FindStringSubmatch(l)
 		ts.Setenv(name+"_KAFKA", m[1])
 		ts.Setenv(name+"_HTTP", m[2])
 	case <-p.ended:
