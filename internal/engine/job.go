@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/millrace/millrace/internal/engine/journal"
@@ -97,6 +98,8 @@ type JobSpec struct {
 	Graph *Graph
 	// Journal is nil for a job with nothing to recover, such as a shell's SELECT.
 	Journal journal.Log
+	// Restore opens what a job begins with whose journal is empty; nil: with nothing.
+	Restore func() (*Restore, error)
 	Config  Config
 }
 
@@ -136,6 +139,8 @@ type Job struct {
 
 	shown time.Time
 	rate  rate
+
+	settled atomic.Bool // see Settled
 }
 
 // NewJob makes a job; Run runs it.
@@ -196,9 +201,12 @@ func (j *Job) end(failure error) (err error) {
 		j.team.dismiss()
 	}
 	var errs []error
+	var unsettled error
 	if failure != nil {
-		errs = append(errs, j.settle())
+		unsettled = j.settle()
+		errs = append(errs, unsettled)
 	}
+	j.markSettled(failure, unsettled)
 	for _, w := range j.workers {
 		errs = append(errs, w.close())
 	}

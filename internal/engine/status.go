@@ -28,8 +28,9 @@ type Status struct {
 	// Err is why the job failed.
 	Err            error
 	Started, Ended time.Time
-	Workers        int
-	Params         map[string]string
+	// Workers share KeyGroups, which are the job's for ever.
+	Workers, KeyGroups int
+	Params             map[string]string
 	// Epoch is the last one committed; CommitTook is how long that took.
 	Epoch      int64
 	CommitTook time.Duration
@@ -53,6 +54,8 @@ type NodeStatus struct {
 	Watermark int64
 	// Idle: the node's inputs are idle, and do not hold others back.
 	Idle bool
+	// StateRows and StateBytes are the size of its state, in memory.
+	StateRows, StateBytes int64
 	// Splits are a source's.
 	Splits []SplitStatus
 }
@@ -203,6 +206,11 @@ func (j *Job) nodeStatus(i int, n *Node) NodeStatus {
 		RowsIn: m.counters[rowsIn], RowsOut: m.counters[rowsOut],
 		LateRows: m.counters[lateRows], NullTimeRows: m.counters[nullTimeRows], SkippedRows: m.counters[skippedRows],
 		Watermark: m.out.watermark, Idle: m.out.idle,
+	}
+	for _, w := range j.workers {
+		if in := w.nodes[i]; in != nil && in.store != nil {
+			s.StateRows, s.StateBytes = s.StateRows+int64(in.store.Rows()), s.StateBytes+in.store.MemBytes()
+		}
 	}
 	for _, sp := range j.splits[i] {
 		s.Splits = append(s.Splits, SplitStatus{

@@ -108,6 +108,9 @@ func (s *Session) submission(stmt parser.Stmt) (Submission, error) {
 	return Submission{
 		Name: s.jobName(st), Text: parser.Padded(stmt), Database: s.database, Settings: s.Settings(), Dir: s.options.Dir,
 		Graph: g, Config: s.jobConfig(),
+		Savepoint:        s.either("execution.state-recovery.path", "execution.savepoint.path"),
+		AllowNonRestored: s.either("execution.state-recovery.ignore-unclaimed-state", "execution.savepoint.ignore-unclaimed-state") == "true",
+		Waited:           s.value("table.dml-sync") == "true",
 	}, nil
 }
 
