@@ -26,16 +26,16 @@ type Restore struct {
 
 // claims says who takes what of a savepoint.
 //
-// An operator takes the state of the one with its ID: the ID is a hash of the operator's
-// sub-plan, so it computes the same of the same inputs. With it go its sources, for their
-// IDs are in its own.
+// An operator takes the state of the one with its ID, or of one of its family: the ID is a
+// hash of the operator's sub-plan, so it computes the same of the same inputs. With it go its
+// sources, for what they read is in its ID. Several operators may take the state of one.
 //
-// A source whose ID is not there, because it reads other columns than it did, takes the
-// positions of a source that is there no longer and read the same splits. So a query that
-// was edited goes on where the old one stopped and writes no row of the past once more. A
-// source for which none has gone is new, and begins where its table says.
+// A source of which there is none of its family takes the positions of a source that is
+// there no longer and read the same splits. So a query that was edited goes on where the old
+// one stopped and writes no row of the past once more. A source for which none has gone is
+// new, and begins where its table says.
 type claims struct {
-	nodes   []int // by the savepoint's operators: the graph's, -1 if none
+	nodes   [][]int // by the savepoint's operators: those of the graph
 	sources []claimedSource
 	lost    []int // operators of the savepoint whose state or positions nobody takes
 }
@@ -76,17 +76,41 @@ func (r *Restore) describe(n int) string {
 	return fmt.Sprintf("%s (%d bytes)", r.Names[n], r.StateBytes[n])
 }
 
+// Family is what the IDs have in common of operators that keep the same state, and of
+// sources that read the same rows: they differ in what they give out of it.
+func Family(id string) string {
+	family, _, _ := strings.Cut(id, ".")
+	return family
+}
+
+// find is the operator of the savepoint that a node takes the state of, -1 if there is none.
+func (r *Restore) find(n *Node) int {
+	if old := slices.Index(r.From.Begin.Nodes, n.ID); old >= 0 && r.isSource(old) == (n.Source != nil) {
+		return old
+	}
+	for old, id := range r.From.Begin.Nodes {
+		if Family(id) == Family(n.ID) && r.isSource(old) == (n.Source != nil) {
+			return old
+		}
+	}
+	return -1
+}
+
 func (r *Restore) isSource(n int) bool {
 	return slices.ContainsFunc(r.From.Begin.Sources, func(s journal.Source) bool { return s.Node == n })
 }
 
 func (r *Restore) claim(ctx context.Context, g *Graph) (*claims, error) {
 	b := r.From.Begin
-	c := &claims{nodes: make([]int, len(b.Nodes))}
+	c := &claims{nodes: make([][]int, len(b.Nodes))}
 	taken := make([]bool, len(b.Nodes)) // by the savepoint's operators
-	for old, id := range b.Nodes {
-		c.nodes[old] = slices.IndexFunc(g.Nodes, func(n *Node) bool { return n.ID == id })
-		taken[old] = c.nodes[old] >= 0
+	for i, n := range g.Nodes {
+		if old := r.find(n); old >= 0 {
+			c.nodes[old] = append(c.nodes[old], i)
+		}
+		for old, id := range b.Nodes {
+			taken[old] = taken[old] || Family(id) == Family(n.ID) && r.isSource(old) == (n.Source != nil)
+		}
 	}
 	for i, n := range g.Nodes {
 		if n.Source == nil {
@@ -118,7 +142,7 @@ func (r *Restore) claimSource(ctx context.Context, c *claims, node int, n *Node)
 		return s, nil, err
 	}
 	b := r.From.Begin
-	same := slices.IndexFunc(b.Sources, func(o journal.Source) bool { return c.nodes[o.Node] == node })
+	same := slices.IndexFunc(b.Sources, func(o journal.Source) bool { return slices.Contains(c.nodes[o.Node], node) })
 	if same >= 0 {
 		// The bound that it began with stays, and what is new is read as well.
 		from = append(from, same)
@@ -152,7 +176,7 @@ func (r *Restore) claimSource(ctx context.Context, c *claims, node int, n *Node)
 func (r *Restore) gone(c *claims, n *Node, split string) (int, error) {
 	found := -1
 	for old, src := range r.From.Begin.Sources {
-		if c.nodes[src.Node] >= 0 || !slices.ContainsFunc(src.Splits, func(s journal.Split) bool { return s.ID == split }) {
+		if len(c.nodes[src.Node]) > 0 || !slices.ContainsFunc(src.Splits, func(s journal.Split) bool { return s.ID == split }) {
 			continue
 		}
 		if found >= 0 && !bytes.Equal(r.mark(found, split).Position, r.mark(old, split).Position) {
@@ -206,11 +230,11 @@ func (j *Job) seed(r *Restore) error {
 	}
 	for old, m := range r.From.Nodes {
 		// Watermarks go on; counters are of this job's life.
-		if to := c.nodes[old]; to >= 0 {
+		for _, to := range c.nodes[old] {
 			commit.Nodes = append(commit.Nodes, journal.NodeMark{Node: to, Input: m.Input, Watermark: m.Watermark, Idle: m.Idle})
 		}
 	}
-	run := journal.Copy{Begin: begin, Commit: commit, Node: func(old int) (int, bool) { return c.nodes[old], c.nodes[old] >= 0 }}
+	run := journal.Copy{Begin: begin, Commit: commit, Nodes: func(old int) []int { return c.nodes[old] }}
 	_, err = run.To(j.ctx, j.spec.Journal, r.From)
 	return err
 }

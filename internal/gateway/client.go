@@ -33,12 +33,20 @@ func Dial(ctx context.Context, addr string) (*Client, error) {
 		SessionHandle string `json:"sessionHandle"`
 	}
 	err := c.call(ctx, "POST", "/sessions", map[string]string{"sessionName": "millrace sql"}, &opened)
-	var op *net.OpError
-	if errors.As(err, &op) {
-		return nil, fmt.Errorf("no node answers on %s (%w): start one with `millrace serve --data DIR`, or name another with --addr", addr, op.Err)
+	if err = unreachable(addr, err); err != nil {
+		return nil, err
 	}
 	c.session = "/sessions/" + opened.SessionHandle
-	return c, err
+	return c, nil
+}
+
+// unreachable says of an error of the network what to do.
+func unreachable(addr string, err error) error {
+	var op *net.OpError
+	if errors.As(err, &op) {
+		return fmt.Errorf("no node answers on %s (%w): start one with `millrace serve --data DIR`, or name another with --addr", addr, op.Err)
+	}
+	return err
 }
 
 // Close ends the session and its queries.
@@ -64,7 +72,7 @@ func (c *Client) call(ctx context.Context, method, path string, in, out any) err
 		return err
 	}
 	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
+	if resp.StatusCode/100 != 2 {
 		return readError(resp)
 	}
 	if out == nil {

@@ -238,6 +238,7 @@ func (n *Node) serve() {
 				return session.New(n, session.Options{Settings: settings, Dir: n.workDir()})
 			},
 			Version: Version,
+			Jobs:    n,
 		})
 		n.server = &http.Server{Handler: n.gateway, ReadHeaderTimeout: 10 * time.Second}
 		n.running.Go(func() {

@@ -252,9 +252,10 @@ func (n *Node) Restore(ctx context.Context, o session.RestoreOptions) (session.J
 	}
 	settings["execution.state-recovery.path"] = path
 	settings["execution.state-recovery.ignore-unclaimed-state"] = strconv.FormatBool(o.AllowNonRestored)
-	if o.Parallelism > 0 {
-		delete(settings, "table.exec.resource.default-parallelism")
-		settings["parallelism.default"] = strconv.Itoa(o.Parallelism)
+	if o.Parallelism == 0 {
+		o.Parallelism = m.Parallelism // it may have been rescaled
 	}
+	delete(settings, "table.exec.resource.default-parallelism")
+	settings["parallelism.default"] = strconv.Itoa(o.Parallelism)
 	return session.Submit(ctx, n, session.Submission{Text: m.Job.SQL, Database: m.Job.Database, Settings: settings, Dir: m.Job.Dir})
 }

@@ -18,8 +18,9 @@ type Copy struct {
 	Begin *Begin
 	// Commit names splits, nodes and sinks by their place in Begin.
 	Commit *Commit
-	// Node is the place in Begin of a node of the journal; false: its state is left out.
-	Node func(from int) (to int, ok bool)
+	// Nodes are the places in Begin that get the state of a node of the journal; none: it
+	// is left out.
+	Nodes func(from int) []int
 }
 
 // To writes the run, and returns when it is durable. bytes are those of the state records,
@@ -34,11 +35,12 @@ func (c *Copy) To(ctx context.Context, log Log, rec *Recovered) (bytes []int64, 
 			return err
 		}
 		bytes[node] += int64(len(delta))
-		to, ok := c.Node(node)
-		if !ok {
-			return nil
+		for _, to := range c.Nodes(node) {
+			if err := w.State(to, worker, delta); err != nil {
+				return err
+			}
 		}
-		return w.State(to, worker, delta)
+		return nil
 	})
 	if err != nil {
 		return bytes, err

@@ -63,7 +63,7 @@ func whole(rec *journal.Recovered) *journal.Copy {
 	for _, splits := range rec.Splits {
 		commit.Splits = append(commit.Splits, splits...)
 	}
-	return &journal.Copy{Epoch: rec.Epoch, Begin: &begin, Commit: commit, Node: func(n int) (int, bool) { return n, true }}
+	return &journal.Copy{Epoch: rec.Epoch, Begin: &begin, Commit: commit, Nodes: func(n int) []int { return []int{n} }}
 }
 
 // operators are those of the journal, with the names that are known.
