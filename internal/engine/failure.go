@@ -31,6 +31,10 @@ func Blame(err error) (operator, row string) {
 	return "", ""
 }
 
+// Begun is closed when the job's journal says what the job begins with, or when it failed
+// before that by itself.
+func (j *Job) Begun() <-chan struct{} { return j.begun }
+
 // Settled says whether a job that has ended has left nothing open at its sinks. If not, the
 // next start settles it, or whoever lets the job go must.
 func (j *Job) Settled() bool { return j.settled.Load() }

@@ -140,12 +140,13 @@ type Job struct {
 	shown time.Time
 	rate  rate
 
-	settled atomic.Bool // see Settled
+	settled atomic.Bool   // see Settled
+	begun   chan struct{} // see Begun
 }
 
 // NewJob makes a job; Run runs it.
 func NewJob(spec JobSpec) *Job {
-	j := &Job{spec: spec, config: spec.Config, wake: make(chan struct{}, 1)}
+	j := &Job{spec: spec, config: spec.Config, wake: make(chan struct{}, 1), begun: make(chan struct{})}
 	j.config.fill()
 	j.pace = newPace(&j.config)
 	b := &j.board.mu.status
@@ -183,6 +184,9 @@ func (j *Job) Run(ctx context.Context) (err error) {
 		}
 	}()
 	finished, err := j.start()
+	if ctx.Err() == nil {
+		close(j.begun)
+	}
 	if err != nil || finished {
 		return err
 	}

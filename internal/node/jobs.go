@@ -34,8 +34,9 @@ type job struct {
 	mu struct {
 		sync.Mutex
 		entry  jobEntry
-		engine *engine.Job  // of the last run, nil if there was none
-		state  engine.State // empty while it is the engine's
+		engine *engine.Job   // of the last run, nil if there was none
+		next   chan struct{} // closed when there is another engine
+		state  engine.State  // empty while it is the engine's
 		err    error
 		ended  time.Time // also of a failed one
 
@@ -110,6 +111,7 @@ func (n *Node) RunLocal(ctx context.Context, spec engine.JobSpec) session.Job {
 
 func (n *Node) newJob(e jobEntry) *job {
 	j := &job{node: n, done: make(chan struct{})}
+	j.mu.next = make(chan struct{})
 	j.mu.entry = e
 	j.mu.failures = e.Failures
 	return j

@@ -109,6 +109,9 @@ func (j *job) readJournal() (rec *journal.Recovered, release func(), err error) 
 // Savepoint writes what the job has committed to a new directory below dir. The job is not
 // disturbed: a savepoint is a copy of what its journal says.
 func (j *job) Savepoint(ctx context.Context, dir string) (string, error) {
+	if err := j.begun(ctx); err != nil {
+		return "", err
+	}
 	path, err := j.writeSavepoint(ctx, dir)
 	if err == nil {
 		err = j.update(jobEntry{MadeSavepoint: path})
@@ -181,6 +184,9 @@ func (j *job) stopWithSavepoint(dir string) (string, error) {
 
 // Stop ends the job with a savepoint.
 func (j *job) Stop(ctx context.Context, dir string) (string, error) {
+	if err := j.begun(ctx); err != nil {
+		return "", err
+	}
 	r := &request{kind: stopJob, dir: dir, reply: make(chan answer, 1)}
 	if j.ask(r) {
 		path, err := r.wait(ctx)

@@ -174,6 +174,8 @@ func (j *job) runOnce(ctx context.Context, s session.Submission) error {
 	ej := engine.NewJob(spec)
 	j.mu.Lock()
 	j.mu.engine, j.mu.state, j.mu.err, j.mu.ended, j.mu.nextStart = ej, "", nil, time.Time{}, time.Time{}
+	close(j.mu.next)
+	j.mu.next = make(chan struct{})
 	j.mu.Unlock()
 	return ej.Run(ctx)
 }
@@ -326,6 +328,29 @@ func (j *job) pause(ctx context.Context, delay time.Duration) (again bool) {
 		return false
 	}
 	return r == nil || j.carryOut(r, errAsked)
+}
+
+// begun waits until the job has something that can be saved, or has ended. A run that was
+// interrupted before that is followed by another.
+func (j *job) begun(ctx context.Context) error {
+	for {
+		var begun <-chan struct{}
+		j.mu.Lock()
+		next := j.mu.next
+		if j.mu.engine != nil {
+			begun = j.mu.engine.Begun()
+		}
+		j.mu.Unlock()
+		select {
+		case <-begun:
+			return nil
+		case <-j.done:
+			return nil
+		case <-next:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }
 
 // oneLine is an error as a person reads it.

@@ -106,7 +106,7 @@ func decode(dir string, b []byte) (*Manifest, error) {
 	head, body, found := strings.Cut(string(b), "\n")
 	var version int
 	var want string
-	if n, err := fmt.Sscanf(head, magic+" %d %s", &version, &want); !found || n < 1 || err != nil && n < 2 && version <= FormatVersion {
+	if n, err := fmt.Sscanf(head, magic+" %d %s", &version, &want); !found || n < 1 || version < 1 || err != nil && n < 2 && version <= FormatVersion {
 		return nil, fmt.Errorf("savepoint %s: its %s is no manifest of a savepoint", dir, manifestName)
 	}
 	if version > FormatVersion {

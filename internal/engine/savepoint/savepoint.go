@@ -32,6 +32,7 @@ func Write(ctx context.Context, fs vfs.FS, dir string, rec *journal.Recovered, m
 	} else if !vfs.IsNotExist(err) {
 		return fmt.Errorf("savepoint: %w", err)
 	}
+	parents := missing(fs, dir)
 	if err := fs.MkdirAll(dir); err != nil {
 		return fmt.Errorf("savepoint: %w", err)
 	}
@@ -48,7 +49,34 @@ func Write(ctx context.Context, fs vfs.FS, dir string, rec *journal.Recovered, m
 	}
 	m.Epoch, m.Time, m.KeyGroups, m.Files = rec.Epoch, rec.Time, rec.Begin.MaxParallelism, out.files
 	m.Operators = operators(rec, bytes, m.Operators)
-	return m.write(fs, dir)
+	if err := m.write(fs, dir); err != nil {
+		return err
+	}
+	for _, p := range parents {
+		if err := fs.SyncDir(p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// missing are the directories whose names are new when dir is made: each that does not exist
+// yet has its name in the one before it.
+func missing(fs vfs.FS, dir string) []string {
+	parent := path.Dir(dir)
+	for p := parent; ; p = path.Dir(p) {
+		if _, err := fs.Stat(p); err == nil || p == path.Dir(p) {
+			return append([]string{p}, between(p, parent)...)
+		}
+	}
+}
+
+// between are the directories below top down to bottom.
+func between(top, bottom string) (out []string) {
+	for p := bottom; p != top; p = path.Dir(p) {
+		out = append([]string{p}, out...)
+	}
+	return out
 }
 
 // whole is a copy of everything but the sinks' identities and tokens: what was written
@@ -106,7 +134,7 @@ func (m *Manifest) write(fs vfs.FS, dir string) error {
 	if err := fs.Rename(unfinished, path.Join(dir, manifestName)); err != nil {
 		return err
 	}
-	return errors.Join(fs.SyncDir(dir), fs.SyncDir(path.Dir(dir)))
+	return fs.SyncDir(dir)
 }
 
 // Savepoint is an open savepoint, all of which was read and found whole.
