@@ -81,7 +81,12 @@ func openMemory(t *testing.T, fs *vfs.Mem, report func(string)) *Node {
 // another, -1 for the last.
 func damageRecords(t *testing.T, fs *vfs.Mem, from, to int) {
 	t.Helper()
-	f, err := fs.OpenReadWrite(filepath.Join("data", systemTopic+"-0", "00000000000000000000.log"))
+	damageTopic(t, fs, systemTopic, from, to)
+}
+
+func damageTopic(t *testing.T, fs *vfs.Mem, topic string, from, to int) {
+	t.Helper()
+	f, err := fs.OpenReadWrite(filepath.Join("data", topic+"-0", "00000000000000000000.log"))
 	if err != nil {
 		t.Fatal(err)
 	}
