@@ -50,6 +50,10 @@ type flow struct {
 	job  *job
 	at   time.Time // event time
 	sent int
+
+	// Of a table's records the first skip do not count, and before stands in their place.
+	skip   map[string]int
+	before map[string][]string
 }
 
 func newFlow(t *testing.T, seed int64, parallelism int) *flow {
@@ -191,11 +195,20 @@ func (f *flow) written(table string) (out []string) {
 	f.t.Helper()
 	columns := map[string][]string{"agg": {"k", "n", "s"}, "win": {"k", "e", "n"}, "joined": {"k", "name", "v"}, "top": {"k", "rn", "v"}}[table]
 	byKey := map[string]string{}
+	for i, row := range f.before[table] {
+		key := fmt.Sprint("before ", i)
+		if table == "agg" || table == "top" {
+			key = f.key(table, strings.Split(row, "|"))
+		}
+		byKey[key] = row
+	}
 	n := 0
 	err := f.node.Consume(context.Background(), table, true, func(r *Record) bool {
+		if n++; n <= f.skip[table] {
+			return true
+		}
 		key := string(r.Key)
 		if r.Key == nil {
-			n++
 			key = fmt.Sprint(n)
 		}
 		if r.Value == nil {
@@ -223,6 +236,23 @@ func (f *flow) written(table string) (out []string) {
 	}
 	slices.Sort(out)
 	return out
+}
+
+// key is a row's key as the sink writes it.
+func (f *flow) key(table string, values []string) string {
+	if table == "top" {
+		return fmt.Sprintf(`{"k":%q,"rn":%s}`, values[0], values[1])
+	}
+	return fmt.Sprintf(`{"k":%q}`, values[0])
+}
+
+// records is how many a table's topic has.
+func (f *flow) records(table string) (n int) {
+	f.t.Helper()
+	if err := f.node.Consume(context.Background(), table, true, func(*Record) bool { n++; return true }); err != nil {
+		f.t.Fatal(err)
+	}
+	return n
 }
 
 func (f *flow) rescale(n int) {
