@@ -308,18 +308,38 @@ func (n *Node) replanAtStart(e jobEntry, m *memory) (p session.Submission, err e
 }
 
 // replan plans a job with the tables that there were when it was submitted.
-func (n *Node) replan(e jobEntry) (p session.Submission, err error) {
+func (n *Node) replan(e jobEntry) (session.Submission, error) {
 	ddl, whole := n.ddlUpTo(e.DDL)
 	if !whole {
-		return p, fmt.Errorf("topic %s is damaged where it says what tables the job was planned with; make them again, and start it again", systemTopic)
+		return session.Submission{}, fmt.Errorf("topic %s is damaged where it says what tables the job was planned with; make them again, and start it again", systemTopic)
 	}
-	p, err = session.Replan(n.connectors, ddl, session.Submission{
-		Name: e.Name, Text: e.Text, Database: e.Database, Settings: e.Settings, Dir: e.Dir,
-	})
+	p, err := session.Replan(n.connectors, ddl, e.submission())
+	return e.widened(p), err
+}
+
+// planAgain plans a job that ran in this process, which may use temporary tables: they are
+// not remembered, but still there.
+func (n *Node) planAgain(e jobEntry) (session.Submission, error) {
+	p, err := n.replan(e)
+	if err == nil {
+		return p, nil
+	}
+	if p, now := session.Plan(n, e.submission()); now == nil {
+		return e.widened(p), nil
+	}
+	return p, err
+}
+
+func (e *jobEntry) submission() session.Submission {
+	return session.Submission{Name: e.Name, Text: e.Text, Database: e.Database, Settings: e.Settings, Dir: e.Dir}
+}
+
+// widened is a job as it was rescaled.
+func (e *jobEntry) widened(p session.Submission) session.Submission {
 	if e.Parallelism > 0 {
 		p.Config.Workers = e.Parallelism
 	}
-	return p, err
+	return p
 }
 
 func (n *Node) rememberEnded(e jobEntry, err error) {

@@ -177,6 +177,11 @@ func execute(t *testing.T, n *Node, stmts ...string) {
 func submitCopy(t *testing.T, n *Node, settings map[string]string) *job {
 	t.Helper()
 	execute(t, n, `CREATE TABLE source (x INT)`, `CREATE TABLE copied (x INT)`)
+	return copying(t, n, settings)
+}
+
+func copying(t *testing.T, n *Node, settings map[string]string) *job {
+	t.Helper()
 	produce(t, n, `{"x":1}`)
 	s := session.New(n, session.Options{Settings: settings})
 	r, err := s.Execute(context.Background(), `INSERT INTO copied SELECT x FROM source`)
@@ -235,4 +240,26 @@ func consumed(t *testing.T, n *Node, topic string) string {
 		t.Fatal(err)
 	}
 	return strings.Join(out, " ")
+}
+
+// TestRestartTemporary: a job on a temporary table, which no restart of the node would find,
+// is started again like others.
+func TestRestartTemporary(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n, err := Open(Config{RestartStrategy: "exponential-delay", files: vfs.NewMem()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer n.Close()
+		execute(t, n, `CREATE TEMPORARY TABLE source (x INT)`, `CREATE TEMPORARY TABLE copied (x INT)`)
+		j := copying(t, n, nil)
+		produce(t, n, `{"x":"no"}`)
+		for d := awaitState(j, engine.Restarting); d.Restarts < 2; d = awaitState(j, engine.Restarting) {
+			time.Sleep(time.Until(d.NextStart))
+			synctest.Wait()
+		}
+		if f := j.Detail().Failures; !strings.Contains(f[1].Error, "offset 1") {
+			t.Errorf("the second failure is %q", f[1].Error)
+		}
+	})
 }

@@ -99,7 +99,7 @@ func (j *job) supervise(ctx context.Context, s session.Submission) {
 	for planned := true; ; planned = false {
 		var err error
 		if !planned {
-			s, err = j.node.replan(j.entry())
+			s, err = j.node.planAgain(j.entry())
 		}
 		if err == nil {
 			err = j.runOnce(ctx, s)

@@ -161,7 +161,12 @@ func Replan(connectors []*connector.Factory, ddl []DDL, sub Submission) (Submiss
 	if err != nil {
 		return sub, err
 	}
-	s := New(planOnly{shared}, Options{Dir: sub.Dir, Settings: sub.Settings, Now: time.Now})
+	return Plan(planOnly{shared}, sub)
+}
+
+// Plan makes the job of a submission again, with the tables that a node has now.
+func Plan(h Host, sub Submission) (Submission, error) {
+	s := New(h, Options{Dir: sub.Dir, Settings: sub.Settings, Now: time.Now})
 	s.database = sub.Database
 	stmt, err := parser.ParseStatement(sub.Text)
 	if err != nil {
