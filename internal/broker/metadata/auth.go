@@ -81,6 +81,9 @@ func (s *Store) DeleteACLs(filters []auth.Filter) (deleted [][]auth.ACL, err err
 	return deleted, err
 }
 
+// ACLChanges is another number after the ACLs have changed.
+func (s *Store) ACLChanges() int64 { return s.aclCount.Load() }
+
 // ACLs are the ACLs in force. It costs nothing while they do not change.
 func (s *Store) ACLs() *auth.Index {
 	if x := s.acls.Load(); x != nil {
