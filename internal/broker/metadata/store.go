@@ -81,6 +81,7 @@ type Store struct {
 	removing sync.WaitGroup             // deleted partitions' files
 	acls     atomic.Pointer[auth.Index] // nil when stale; written under mu
 	aclCount atomic.Int64               // changes of ACLs
+	onACLs   atomic.Pointer[func()]     // see WatchACLs
 }
 
 // Open opens a data directory, formatting an empty one.
@@ -296,6 +297,9 @@ func (s *Store) publish(r record) {
 	case aclRecord, aclDeletedRecord:
 		s.acls.Store(nil)
 		s.aclCount.Add(1)
+		if fn := s.onACLs.Load(); fn != nil {
+			defer (*fn)()
+		}
 	}
 	e.New = s.mu.state.byID[id]
 	if e.New != nil {
