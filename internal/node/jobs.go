@@ -226,13 +226,15 @@ func (n *Node) resume(m *memory) {
 		}
 		jobs[e.Job.ID].last = m.offsets[i]
 	}
+	var left []string // jobs that do not go on
 	for _, id := range order {
 		e := *jobs[id]
 		if err := n.resumeJob(e, m); err != nil {
+			left = append(left, id)
 			n.report(fmt.Sprintf("job %s (%s) cannot go on: %v", e.ID, e.Name, err))
 		}
 	}
-	n.dropStrayJournals(jobs)
+	n.reportHeld(append(left, n.dropStrayJournals(jobs)...))
 }
 
 func (n *Node) resumeJob(e jobEntry, m *memory) error {
@@ -280,13 +282,19 @@ func (n *Node) rememberEnded(e jobEntry, err error) {
 }
 
 // dropStrayJournals deletes the journals of jobs that ended just before the node
-// was killed. A journal whose job is unknown stays: it may be all that is left.
-func (n *Node) dropStrayJournals(jobs map[string]*jobEntry) {
+// was killed. A journal whose job is unknown stays: it may be all that is left. These jobs
+// are given.
+func (n *Node) dropStrayJournals(jobs map[string]*jobEntry) (unknown []string) {
 	for _, t := range n.broker.Metadata().Topics() {
-		if e := jobs[journalID(t)]; e != nil && (e.State == string(engine.Finished) || e.State == string(engine.Canceled)) {
-			n.dropJournal(e.ID)
+		id := journalID(t)
+		switch e := jobs[id]; {
+		case id != "" && e == nil:
+			unknown = append(unknown, id)
+		case e != nil && (e.State == string(engine.Finished) || e.State == string(engine.Canceled)):
+			n.dropJournal(id)
 		}
 	}
+	return unknown
 }
 
 func journalID(t *metadata.Topic) string {

@@ -209,6 +209,15 @@ func (s *Store) VisitDue(t *Topic, i int32, fn func(*commitlog.Log) (next time.T
 	})
 }
 
+// Visit calls fn with the log of a partition that has files. A log that is not open is opened for it and closed again.
+func (s *Store) Visit(t *Topic, i int32, fn func(*commitlog.Log) error) error {
+	p := s.place(t, i)
+	if p == nil || p.log.Load() == nil && !s.hasFiles(t.Name, i) {
+		return nil
+	}
+	return p.visit(s.opener(t, i), fn)
+}
+
 // due is when a partition is to be visited next, if its topic and the broker's defaults are still configured as they were.
 type due struct {
 	topic    *Topic
