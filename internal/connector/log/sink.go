@@ -163,42 +163,50 @@ func (s *sink) Seal() {
 	}
 }
 
-// Prepare waits until everything sealed is durable.
+// Prepare waits until everything sealed is durable, and the markers before it in all
+// partitions: the token that it gives takes the place of the one that could make them
+// anew.
 func (s *sink) Prepare(ctx context.Context, _ int64) ([]byte, error) {
-	ends, topic, err := s.sealed()
+	ends, markers, topic, err := s.sealed()
 	if err != nil || !s.durable || len(ends) == 0 {
 		return nil, err
 	}
-	token := append([]byte(nil), topic.ID[:]...)
-	for _, e := range ends {
+	for _, e := range append(markers, ends...) {
 		if err := topic.Partitions[e.partition].WaitDurable(ctx, e.last); err != nil {
 			return nil, fmt.Errorf("topic %s, partition %d: %w", s.topic, e.partition, err)
 		}
-		token = binary.AppendUvarint(token, uint64(e.partition))
-		token = binary.AppendUvarint(token, uint64(e.last+1))
 	}
 	if !s.transactional {
 		return nil, nil
 	}
+	token := append([]byte(nil), topic.ID[:]...)
+	for _, e := range ends {
+		token = binary.AppendUvarint(token, uint64(e.partition))
+		token = binary.AppendUvarint(token, uint64(e.last+1))
+	}
 	return token, nil
 }
 
-// end is the last record of a partition that an epoch wrote.
+// end is the last record in a partition that is waited for.
 type end struct {
 	partition int
 	last      int64
 }
 
-// sealed are the ends of the sealed epoch.
-func (s *sink) sealed() (ends []end, topic Topic, err error) {
+// sealed are the ends of the sealed epoch, and the last markers.
+func (s *sink) sealed() (ends, markers []end, topic Topic, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i := range s.mu.parts {
-		if last := s.mu.parts[i].sealed; last >= 0 {
-			ends = append(ends, end{i, last})
+		p := &s.mu.parts[i]
+		if p.sealed >= 0 {
+			ends = append(ends, end{i, p.sealed})
+		}
+		if p.marker >= 0 {
+			markers = append(markers, end{i, p.marker})
 		}
 	}
-	return ends, s.mu.topic, s.mu.gate.err
+	return ends, markers, s.mu.topic, s.mu.gate.err
 }
 
 // decodeToken is the end offset by partition; a token of a topic that was deleted
