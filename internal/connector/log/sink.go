@@ -237,35 +237,37 @@ func (s *sink) decodeToken(token []byte) (map[int]int64, error) {
 }
 
 // Commit appends the markers of the token's transactions that are still open, and
-// right behind them what the writers were made to keep: one sync makes both durable.
+// right behind each what the writers were made to keep: one sync makes both durable.
 func (s *sink) Commit(_ context.Context, token []byte) error {
-	if err := s.markAll(token); err != nil {
-		return err
-	}
-	s.release()
-	return nil
-}
-
-func (s *sink) markAll(token []byte) error {
+	writers := s.lockWriters()
+	defer unlock(writers)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	ends, err := s.decodeToken(token)
 	if err != nil {
 		return err
 	}
-	for i, end := range ends {
-		if i >= len(s.mu.topic.Partitions) {
-			continue
+	for i := range s.mu.parts {
+		if end, named := ends[i]; named {
+			if err := s.commitLocked(i, end); err != nil {
+				return err
+			}
 		}
-		p := s.mu.topic.Partitions[i]
-		if state, ok := p.Producer(s.mu.producerID); !ok || state.TxnFirst < 0 || state.TxnFirst >= end {
-			continue
-		}
-		if err := s.mark(i, s.mu.epoch, true); err != nil {
-			return err
-		}
-		s.mu.parts[i].open = false
+		s.handOver(i, writers)
 	}
+	s.mu.gate.open()
+	return nil
+}
+
+func (s *sink) commitLocked(i int, end int64) error {
+	state, ok := s.mu.topic.Partitions[i].Producer(s.mu.producerID)
+	if !ok || state.TxnFirst < 0 || state.TxnFirst >= end {
+		return nil
+	}
+	if err := s.mark(i, s.mu.epoch, true); err != nil {
+		return err
+	}
+	s.mu.parts[i].open = false
 	return nil
 }
 
