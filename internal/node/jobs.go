@@ -70,17 +70,21 @@ func (n *Node) RunLocal(ctx context.Context, spec engine.JobSpec) session.Job {
 }
 
 func (n *Node) startDurable(e jobEntry, g *engine.Graph, c engine.Config) (*job, error) {
-	log, err := n.openJournal(e.ID)
-	if err != nil {
-		return nil, err
+	spec := engine.JobSpec{ID: e.ID, Name: e.Name, Graph: g, Config: c}
+	spec.Config.Hook = n.config.Hook
+	if !c.Forgetful {
+		log, err := n.openJournal(e.ID)
+		if err != nil {
+			return nil, err
+		}
+		spec.Journal = log
 	}
 	j := n.newJob(e)
 	j.durable = true
 	n.mu.Lock()
 	n.mu.jobs = append(n.mu.jobs, j)
 	n.mu.Unlock()
-	c.Hook = n.config.Hook
-	j.run(n.ctx, engine.JobSpec{ID: e.ID, Name: e.Name, Graph: g, Journal: log, Config: c})
+	j.run(n.ctx, spec)
 	return j, nil
 }
 

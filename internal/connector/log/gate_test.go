@@ -29,7 +29,9 @@ func openGated(t *testing.T, w *world, ctx context.Context) (s *sink, out connec
 	if err != nil {
 		t.Fatal(err)
 	}
-	s = newSink(l, w)
+	if s, err = newSink(l, w); err != nil {
+		t.Fatal(err)
+	}
 	id, err := s.Identity(ctx)
 	if err == nil {
 		err = s.Recover(ctx, id, nil)
@@ -304,7 +306,10 @@ func TestMarkersLast(t *testing.T) {
 		w.close()
 		after.grow(2)
 		defer after.close()
-		again := newSink(s.layout, after)
+		again, err := newSink(s.layout, after)
+		if err != nil {
+			t.Fatal(err)
+		}
 		if err := again.Recover(ctx, binary.BigEndian.AppendUint64(nil, uint64(id)), token); err != nil {
 			t.Fatal(err)
 		}

@@ -56,14 +56,14 @@ type partState struct {
 	marker   int64 // offset of the last marker, -1: none
 }
 
-func newSink(l *layout, b Broker) *sink {
+func newSink(l *layout, b Broker) (*sink, error) {
+	guarantee, err := l.env.Guarantee(l.table.Options)
 	s := &sink{layout: l, broker: b}
-	guarantee := l.table.Options["sink.delivery-guarantee"]
-	s.transactional = guarantee == "" || guarantee == "exactly-once"
-	s.durable = guarantee != "none"
+	s.transactional = guarantee == connector.ExactlyOnce
+	s.durable = guarantee != connector.NoGuarantee
 	s.mu.producerID = -1
 	s.mu.epoch = -1
-	return s
+	return s, err
 }
 
 func (s *sink) ChangelogMode(query types.KindSet) types.KindSet {
@@ -98,8 +98,8 @@ func (s *sink) Recover(_ context.Context, identity, token []byte) error {
 	for i := range s.mu.parts {
 		s.mu.parts[i] = partState{last: -1, sealed: -1, marker: -1}
 	}
-	if !s.transactional {
-		return nil
+	if !s.transactional && identity == nil {
+		return nil // else it was, before the job's settings changed
 	}
 	if len(identity) != 8 {
 		return fmt.Errorf("topic %s: the journal's producer id has %d bytes, not 8", s.topic, len(identity))

@@ -30,7 +30,9 @@ func (s *Session) plan(stmt parser.Stmt) (st *plan.Statement, err error) {
 		p := optimize.Planner{Catalog: c, Options: optimize.Options{
 			Batch:    s.batch(),
 			Location: location,
-			Env:      connector.Env{Now: s.options.Now, Location: location, Params: s.settings},
+			Env: connector.Env{
+				Now: s.options.Now, Location: location, Params: s.settings, Delivery: s.delivery(), Forgetful: s.forgetful(),
+			},
 		}}
 		st, err = p.Plan(stmt)
 		return at(stmt, err)
