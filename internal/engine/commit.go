@@ -13,16 +13,13 @@ import (
 //	before-prepare │ Prepare of all sinks │ after-prepare
 //	before-journal │ the run with its commit record, durable │ after-journal
 //	before-commit  │ Commit of all sinks │ after-commit
-//	snapshot       │ what a full run replaces is deleted
+//	snapshot       │ what a snapshot replaces that is complete now is deleted
 //
 // A kill up to before-journal loses the epoch as a whole, one at after-journal or
 // later nothing of it.
 var Points = []string{
 	"before-prepare", "after-prepare", "before-journal", "after-journal", "before-commit", "after-commit", "snapshot",
 }
-
-// snapshotPiece is about how large a state record of a full run becomes.
-const snapshotPiece = 256 << 10
 
 // commitShare is how much longer than a commit an epoch lasts under load, so that
 // commits take under 5 % of the time.
@@ -155,20 +152,17 @@ func (j *Job) commitSink(s *sink) error {
 // record writes the epoch's run, and makes it durable.
 func (j *Job) record(finished bool) error {
 	o := &j.out
-	full := o.writer.Due()
-	o.writer.Open(o.epoch, full, j.turn.now.UnixMilli())
-	if full {
-		o.writer.Begin(o.begin)
-	}
-	if err := j.team.do(func(w *worker) error { return w.recordState(full) }); err != nil {
+	begins := j.openRun()
+	if err := j.team.do((*worker).recordState); err != nil {
 		return err
 	}
+	j.closeRun()
 	c := &journal.Commit{Time: j.turn.now, Finished: finished}
-	j.recordSplits(c, full)
-	j.recordNodes(c, full)
+	j.recordSplits(c, begins)
+	j.recordNodes(c, begins)
 	for _, s := range o.sinks {
 		token := s.token
-		if token == nil && full {
+		if token == nil && begins {
 			token = s.last
 		}
 		if token != nil {
@@ -188,45 +182,11 @@ func (j *Job) record(finished bool) error {
 	return nil
 }
 
-// recordState appends what changed in the state of a worker's operators, or all
-// of it.
-func (w *worker) recordState(full bool) error {
-	for _, in := range w.nodes {
-		if in == nil || in.store == nil {
-			continue
-		}
-		number := w.job.numbers[in.index]
-		w.at = in
-		w.delta = in.store.AppendDelta(w.delta[:0])
-		if !full {
-			if len(w.delta) == 0 {
-				continue
-			}
-			if err := w.job.out.writer.State(number, w.index, w.delta); err != nil {
-				return err
-			}
-			continue
-		}
-		pieces := in.store.Snapshot()
-		for more := true; more; {
-			w.delta, more = pieces.Append(w.delta[:0], snapshotPiece)
-			if len(w.delta) == 0 {
-				continue
-			}
-			if err := w.job.out.writer.State(number, w.index, w.delta); err != nil {
-				return err
-			}
-		}
-	}
-	w.at = nil
-	return nil
-}
-
 // recordSplits notes how far the splits were read.
-func (j *Job) recordSplits(c *journal.Commit, full bool) {
+func (j *Job) recordSplits(c *journal.Commit, all bool) {
 	for number, src := range j.out.begin.Sources {
 		for i, s := range j.splits[j.nodes[src.Node]] {
-			if !s.changed && !full {
+			if !s.changed && !all {
 				continue
 			}
 			s.changed = false
@@ -242,10 +202,10 @@ func (j *Job) recordSplits(c *journal.Commit, full bool) {
 }
 
 // recordNodes notes watermarks and counters.
-func (j *Job) recordNodes(c *journal.Commit, full bool) {
+func (j *Job) recordNodes(c *journal.Commit, all bool) {
 	for node := range j.spec.Graph.Nodes {
 		m := j.nodeMark(node)
-		if !full && m == j.recorded[node] {
+		if !all && m == j.recorded[node] {
 			continue
 		}
 		j.recorded[node] = m

@@ -29,9 +29,12 @@ type Config struct {
 	// to read (execution.checkpointing.interval); 1 s. When the sources are
 	// drained the epoch is committed at once.
 	CommitInterval time.Duration
-	// SnapshotBytes is the least that the journal grows by before state is
-	// written anew in full; 16 MiB.
+	// SnapshotBytes is the least that the journal grows by before a snapshot of
+	// all state begins; 16 MiB.
 	SnapshotBytes int64
+	// SnapshotPiece, if above 0, is how many bytes of a snapshot a worker writes
+	// in an epoch, whatever time it takes: tests run with few and with many.
+	SnapshotPiece int
 	// Batch (execution.runtime-mode = batch) makes the whole input, which must be
 	// bounded, one step: watermarks move once, at its end, so that operators emit
 	// final results only; and one epoch.
@@ -124,11 +127,12 @@ type Job struct {
 	nodes   []int                 // the other way round
 	marks   [][]journal.SplitMark // by source and split of the begin record; nil for a new job
 
-	turn     turn
-	pace     pace
-	restored bool // and no step was made since
-	polled   bool // the last step found rows
-	dirty    bool // something happened since the last commit
+	turn      turn
+	pace      pace
+	pieceTime time.Duration // for the epoch that is being recorded
+	restored  bool          // and no step was made since
+	polled    bool          // the last step found rows
+	dirty     bool          // something happened since the last commit
 
 	out      outputs
 	base     []counters // of earlier starts, by node

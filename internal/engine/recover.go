@@ -66,7 +66,7 @@ func (j *Job) start() (finished bool, err error) {
 // begin decides what the job is for ever, and makes it durable before anything
 // is written under the identities.
 func (j *Job) begin() error {
-	b := &journal.Begin{JobID: j.spec.ID, MaxParallelism: j.config.MaxParallelism}
+	b := &journal.Begin{JobID: j.spec.ID, MaxParallelism: j.config.MaxParallelism, Workers: j.config.Workers}
 	for i, n := range j.spec.Graph.Nodes {
 		b.Nodes = append(b.Nodes, n.ID)
 		j.numbers, j.nodes = append(j.numbers, i), append(j.nodes, i)

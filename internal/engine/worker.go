@@ -30,6 +30,8 @@ type worker struct {
 	split   cutter
 	delta   []byte // scratch
 
+	snapshot []*piecewise // what is left to write of the snapshot
+
 	turn   int // the split that is polled next
 	read   int // rows polled in this step
 	polled bool

@@ -43,17 +43,28 @@ var ErrCorrupt = errors.New("state: corrupt record")
 // AppendDelta encodes all rows that were touched or deleted since the last call
 // and forgets the marks. It appends nothing if there are none.
 func (s *Store) AppendDelta(dst []byte) []byte {
-	for _, t := range s.tables {
-		dst = t.appendDelta(dst)
-	}
+	_, _ = s.EachDelta(nil, 0, func(rec []byte) error {
+		dst = append(dst, rec...)
+		return nil
+	})
 	return dst
 }
 
-func (t *Table) appendDelta(dst []byte) []byte {
-	if t.ntombs > 0 {
-		dst = t.appendSection(dst, tombstones, t.ntombs)
-		dst = append(dst, t.tombs...)
-		t.tombs, t.ntombs = t.tombs[:0], 0
+// EachDelta is AppendDelta in records of about limit bytes, which emit must have
+// copied when it returns; 0: one a table. It gives back buf, grown.
+func (s *Store) EachDelta(buf []byte, limit int, emit func(rec []byte) error) ([]byte, error) {
+	var err error
+	for _, t := range s.tables {
+		if buf, err = t.eachDelta(buf, limit, emit); err != nil {
+			return buf, err
+		}
+	}
+	return buf, nil
+}
+
+func (t *Table) eachDelta(buf []byte, limit int, emit func([]byte) error) ([]byte, error) {
+	if err := t.buried.each(t, emit); err != nil {
+		return buf, err
 	}
 	changed := t.dirty[:0]
 	for _, id := range t.dirty {
@@ -63,15 +74,68 @@ func (t *Table) appendDelta(dst []byte) []byte {
 		}
 	}
 	t.dirty = changed[:0]
-	if len(changed) == 0 {
-		return dst
+	rows := deltaRows
+	if limit == 0 {
+		rows = len(changed)
 	}
-	dst = t.appendSection(dst, afterImages, len(changed))
-	for _, id := range changed {
-		dst = t.appendRow(dst, id)
+	buf = buf[:0]
+	for len(changed) > 0 {
+		n := min(rows, len(changed))
+		buf = t.appendSection(buf, afterImages, n)
+		for _, id := range changed[:n] {
+			buf = t.appendRow(buf, id)
+		}
+		changed = changed[n:]
+		if len(buf) < limit && len(changed) > 0 {
+			continue
+		}
+		if err := emit(buf); err != nil {
+			return buf, err
+		}
+		buf = buf[:0]
 	}
-	return dst
+	return buf, nil
 }
+
+// deltaRows is how many rows a section of a delta has at most, if records are to be
+// bounded.
+const deltaRows = 256
+
+// graves are tombstones since the last delta, encoded, in sections of bounded size.
+type graves struct {
+	full [][]byte // whole sections
+	last []byte   // entries
+	n    int      // of last
+}
+
+const graveBytes = 256 << 10
+
+func (g *graves) add(t *Table, id int32) {
+	g.last = t.appendKey(g.last, id)
+	g.n++
+	if len(g.last) >= graveBytes {
+		g.full = append(g.full, append(t.appendSection(nil, tombstones, g.n), g.last...))
+		g.last, g.n = g.last[:0], 0
+	}
+}
+
+// each hands out the sections and forgets them.
+func (g *graves) each(t *Table, emit func([]byte) error) error {
+	for _, section := range g.full {
+		if err := emit(section); err != nil {
+			return err
+		}
+	}
+	g.full = nil
+	if g.n == 0 {
+		return nil
+	}
+	section := append(t.appendSection(nil, tombstones, g.n), g.last...)
+	g.last, g.n = g.last[:0], 0
+	return emit(section)
+}
+
+func (g *graves) memBytes() int64 { return int64(len(g.full)*graveBytes + cap(g.last)) }
 
 func (t *Table) appendSection(dst []byte, what byte, count int) []byte {
 	dst = binary.AppendUvarint(dst, uint64(len(t.spec.Name)))
@@ -153,11 +217,15 @@ func (p *Snapshot) Append(dst []byte, limit int) (out []byte, more bool) {
 
 // appendTable writes sections of rows until the table or the room ends.
 func (p *Snapshot) appendTable(dst []byte, t *Table, end int) []byte {
-	const rows = 64
+	const rows, small = 64, 4096
 	var ids [rows]int32
+	most := rows
+	if end-len(dst) < small {
+		most = 1 // a test's
+	}
 	for int(p.row) < t.n {
 		k := 0
-		for ; k < rows && int(p.row) < t.n; p.row++ {
+		for ; k < most && int(p.row) < t.n; p.row++ {
 			if t.flags[p.row]&isLive != 0 {
 				// The snapshot has it now: deleting it needs a tombstone.
 				t.flags[p.row] |= isKnown

@@ -31,8 +31,7 @@ type Table struct {
 	held  bool
 
 	dirty  []int32 // touched rows; some may have been deleted since
-	tombs  []byte  // tombstones since the last delta, encoded
-	ntombs int
+	buried graves
 
 	chains chains
 	ages   ages
@@ -142,8 +141,7 @@ func (t *Table) TouchAll(ids []int32) {
 // Delete takes a row out.
 func (t *Table) Delete(id int32) {
 	if t.store != nil && t.flags[id]&isKnown != 0 {
-		t.tombs = t.appendKey(t.tombs, id)
-		t.ntombs++
+		t.buried.add(t, id)
 	}
 	t.drop(id)
 }
@@ -261,5 +259,5 @@ func (t *Table) MemBytes() int64 {
 	for _, c := range t.values {
 		n += c.MemBytes()
 	}
-	return n + t.chains.memBytes() + t.ages.memBytes() + int64(cap(t.free)+cap(t.dirty))*4 + int64(cap(t.tombs))
+	return n + t.chains.memBytes() + t.ages.memBytes() + int64(cap(t.free)+cap(t.dirty))*4 + t.buried.memBytes()
 }
