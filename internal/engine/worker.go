@@ -354,6 +354,12 @@ func (e *AssertionError) Error() string {
 }
 
 func assertion(at *Node, p any) error {
+	if limit, ok := p.(*vec.LimitError); ok {
+		if at == nil {
+			return limit
+		}
+		return &nodeError{node: at.Name, err: limit}
+	}
 	e := &AssertionError{Node: "engine", Panic: p, Stack: strings.TrimSpace(string(debug.Stack()))}
 	if at != nil {
 		e.Node = at.Name

@@ -3,6 +3,8 @@ package state
 import (
 	"cmp"
 	"slices"
+
+	"github.com/millrace/millrace/internal/vec"
 )
 
 // ages is the list of a table's rows by the time of their last touch, the oldest
@@ -15,10 +17,10 @@ type ages struct {
 	any         bool
 }
 
-func (a *ages) grow(n int) {
-	a.stamp = extend(a.stamp, n)
-	a.next = extend(a.next, n)
-	a.prev = extend(a.prev, n)
+func (a *ages) grow(r *vec.Room, n int) {
+	a.stamp = vec.Extend(r, a.stamp, n, vec.MaxRows)
+	a.next = vec.Extend(r, a.next, n, vec.MaxRows)
+	a.prev = vec.Extend(r, a.prev, n, vec.MaxRows)
 }
 
 func (a *ages) memBytes() int64 { return int64(len(a.stamp)) * 16 }

@@ -1,6 +1,8 @@
 package state
 
 import (
+	"fmt"
+
 	"github.com/millrace/millrace/internal/types"
 	"github.com/millrace/millrace/internal/vec"
 )
@@ -18,6 +20,7 @@ type Table struct {
 	keys   []*vec.Column
 	values []*vec.Column
 
+	room  vec.Room
 	n     int // ids given out so far
 	size  int // rows the columns have room for
 	live  int
@@ -86,6 +89,9 @@ func (t *Table) Spec() TableSpec { return t.spec }
 
 // Len is the number of rows.
 func (t *Table) Len() int { return t.live }
+
+// Size is above all ids.
+func (t *Table) Size() int { return t.size }
 
 // Has says whether id is a row.
 func (t *Table) Has(id int32) bool { return t.flags[id]&isLive != 0 }
@@ -223,36 +229,41 @@ func (t *Table) alloc() int32 {
 	return int32(t.n - 1)
 }
 
-const minRows = 16
+const (
+	minRows = 16
+	// smoothRows is by how many rows a table grows that need not be copied for it.
+	smoothRows = 1 << 17
+)
 
 func (t *Table) grow() {
-	t.size = max(minRows, t.size+t.size/2)
+	if t.size == vec.MaxRows {
+		panic(&vec.LimitError{What: fmt.Sprintf("%d rows in table %q", t.size, t.spec.Name)})
+	}
+	more := max(minRows, t.size/2)
+	if vec.Smooth(t.size) {
+		more = smoothRows
+	}
+	t.size = min(t.size+more, vec.MaxRows)
 	for _, c := range t.keys {
 		c.Grow(t.size)
 	}
 	for _, c := range t.values {
 		c.Grow(t.size)
 	}
-	t.hash = extend(t.hash, t.size)
-	t.group = extend(t.group, t.size)
-	t.flags = extend(t.flags, t.size)
+	t.hash = vec.Extend(&t.room, t.hash, t.size, vec.MaxRows)
+	t.group = vec.Extend(&t.room, t.group, t.size, vec.MaxRows)
+	t.flags = vec.Extend(&t.room, t.flags, t.size, vec.MaxRows)
 	if t.spec.Index != nil {
-		t.chains.grow(t.size, t.spec.Ordered)
+		t.chains.grow(&t.room, t.size, t.spec.Ordered)
 	}
 	if t.spec.TTL > 0 {
-		t.ages.grow(t.size)
+		t.ages.grow(&t.room, t.size)
 	}
-}
-
-func extend[T any](s []T, n int) []T {
-	out := make([]T, n)
-	copy(out, s)
-	return out
 }
 
 // MemBytes is the memory that the table holds.
 func (t *Table) MemBytes() int64 {
-	n := int64(len(t.index.slots)+len(t.chains.heads.slots))*8 + int64(t.size)*(4+2+1)
+	n := t.index.memBytes() + int64(t.size)*(4+2+1)
 	for _, c := range t.keys {
 		n += c.MemBytes()
 	}
