@@ -36,8 +36,9 @@ type piecewise struct {
 }
 
 // openRun begins the epoch's run of the journal, and a snapshot if one is due:
-// begins says so, and that the commit record must hold everything.
-func (j *Job) openRun() (begins bool) {
+// begins says so, and that the commit record must hold everything. The epoch has
+// lasted so long.
+func (j *Job) openRun(lasted time.Duration) (begins bool) {
 	w := j.out.writer
 	begins = w.Due()
 	w.Open(j.out.epoch, false, j.turn.now.UnixMilli())
@@ -50,7 +51,7 @@ func (j *Job) openRun() (begins bool) {
 	}
 	j.pieceTime = leastPiece
 	if w.Snapshotting() {
-		j.pieceTime = pieceTime(time.Since(j.out.ended), w.Behind())
+		j.pieceTime = pieceTime(lasted, w.Behind())
 	}
 	return begins
 }
@@ -125,6 +126,7 @@ func (w *worker) recordPiece() error {
 			if err := w.job.out.writer.Piece(p.number, w.index, w.delta); err != nil {
 				return err
 			}
+			w.job.config.Hook("snapshot-piece")
 		}
 		if !more {
 			w.snapshot = w.snapshot[1:]

@@ -75,7 +75,7 @@ func TestFormatVersion1(t *testing.T) {
 // within a few times its state, and each epoch of it can be recovered.
 func TestSnapshotsKeepTheJournalSmall(t *testing.T) {
 	for _, piece := range []int{40, 200, 1 << 20} {
-		w := &world{filledTopic(2, 3000, 20), newMemLog(), newLedger()}
+		w := &world{filledTopic(2, 20_000, 20), newMemLog(), newLedger()}
 		largest, snapshots, start := 0, 0, int64(0)
 		config := Config{StepRows: 3, CommitInterval: 1, SnapshotBytes: 1000, SnapshotPiece: piece, Workers: 2}
 		config.Hook = func(p string) {
@@ -98,8 +98,8 @@ func TestSnapshotsKeepTheJournalSmall(t *testing.T) {
 		if err := w.job(config).Run(context.Background()); err != nil {
 			t.Fatal(err)
 		}
-		w.check(t, expected(3000, 20))
-		if largest > 25_000 || snapshots < 10 {
+		w.check(t, expected(20_000, 20))
+		if largest > 10_000 || snapshots < 10 {
 			t.Fatalf("pieces of %d: the journal grew to %d bytes, with %d snapshots", piece, largest, snapshots)
 		}
 	}
