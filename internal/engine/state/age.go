@@ -54,11 +54,21 @@ func (t *Table) renewAge(id int32) {
 	if t.loose {
 		return
 	}
-	t.ages.remove(id)
+	t.dropAge(id)
 	t.ages.push(id)
 }
 
-func (t *Table) dropAge(id int32) { t.ages.remove(id) }
+func (t *Table) dropAge(id int32) {
+	if t.flags[id]&isLate != 0 {
+		t.flags[id] &^= isLate
+		t.cold.late.live--
+		return
+	}
+	t.ages.remove(id)
+}
+
+// expired says that a row that was last touched then has lived its TTL.
+func (t *Table) expired(stamp int64) bool { return stamp <= t.store.now-t.spec.TTL.Milliseconds() }
 
 // expire deletes the rows that were last touched a TTL ago or longer.
 func (t *Table) expire(now int64) {
@@ -66,9 +76,11 @@ func (t *Table) expire(now int64) {
 		return
 	}
 	t.settle()
-	ttl := t.spec.TTL.Milliseconds()
-	for t.ages.any && t.ages.stamp[t.ages.first] <= now-ttl {
+	for t.ages.any && t.expired(t.ages.stamp[t.ages.first]) {
 		t.Delete(t.ages.first)
+	}
+	if t.cold != nil {
+		t.cold.late.expire(t, now-t.spec.TTL.Milliseconds())
 	}
 }
 
@@ -78,6 +90,10 @@ func (t *Table) settle() {
 		return
 	}
 	t.loose = false
+	if t.cold != nil {
+		t.cold.direct = false
+		t.cold.write()
+	}
 	if t.spec.Index != nil {
 		t.relink()
 	}
@@ -91,8 +107,12 @@ func (t *Table) relist() {
 	var ids []int32
 	for id := range int32(t.n) {
 		if t.flags[id]&isLive != 0 {
+			t.flags[id] &^= isLate
 			ids = append(ids, id)
 		}
+	}
+	if t.cold != nil {
+		t.cold.late = lateRows{}
 	}
 	slices.SortFunc(ids, func(x, y int32) int {
 		return cmp.Or(cmp.Compare(t.ages.stamp[x], t.ages.stamp[y]), cmp.Compare(t.hash[x], t.hash[y]))

@@ -82,12 +82,18 @@ func (t *Table) First(prefix []*vec.Vector, rows []int32, heads []int32) {
 	}
 	t.scratch.prefix = hashCols(prefix, rows, n, t.scratch.prefix)
 	hash := t.scratch.prefix
+	if t.cold.any() && t.byChain() {
+		t.fetchUnits(&t.chains.heads, hash)
+	}
 	for i := range heads {
 		heads[i] = t.chains.heads.find(uint32(hash[i]))
 	}
 	cols := t.prefixCols()
 	for _, i := range differing(cols, prefix, rows, heads, t.scratch.bad[:0], &t.scratch.bad) {
 		heads[i] = t.search(&t.chains.heads, cols, prefix, at(rows, int(i)), uint32(hash[i]))
+	}
+	if t.cold != nil {
+		t.heat(heads)
 	}
 }
 

@@ -1,5 +1,7 @@
 package state
 
+import "slices"
+
 // index finds row ids by the hash of their key: open addressing with linear
 // probing, in slices of integers. A slot is the hash in the upper half and id+1 in
 // the lower; 0 is empty. What lies at a slot is a candidate: the caller compares
@@ -192,6 +194,9 @@ func (x *index) remove(h uint32, id int32) {
 	s.used--
 	x.used--
 }
+
+// segments are all segments, once each.
+func (x *index) segments() []*segment { return slices.Compact(slices.Clone(x.dir)) }
 
 // clear takes all entries out.
 func (x *index) clear() {

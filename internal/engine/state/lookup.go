@@ -15,7 +15,13 @@ import (
 // that differ (two of one hash, one in four billion) are then looked up singly.
 func (t *Table) Lookup(keys []*vec.Vector, rows []int32, create bool, ids []int32) {
 	t.settle()
+	if t.cold == nil {
+		t.lookup(keys, rows, create, ids)
+		return
+	}
+	t.fetch(keys, rows, len(ids))
 	t.lookup(keys, rows, create, ids)
+	t.heat(ids)
 }
 
 func (t *Table) lookup(keys []*vec.Vector, rows []int32, create bool, ids []int32) {

@@ -112,6 +112,16 @@ const graveBytes = 256 << 10
 
 func (g *graves) add(t *Table, id int32) {
 	g.last = t.appendKey(g.last, id)
+	g.close(t)
+}
+
+// addKey buries a row that is not in memory; key are its columns, encoded.
+func (g *graves) addKey(t *Table, group uint64, key []byte) {
+	g.last = append(binary.AppendUvarint(g.last, group), key...)
+	g.close(t)
+}
+
+func (g *graves) close(t *Table) {
 	g.n++
 	if len(g.last) >= graveBytes {
 		g.full = append(g.full, append(t.appendSection(nil, tombstones, g.n), g.last...))
@@ -171,7 +181,8 @@ func (t *Table) appendKey(dst []byte, id int32) []byte {
 	return dst
 }
 
-func (t *Table) appendRow(dst []byte, id int32) []byte {
+// appendHead encodes what an after-image begins with.
+func (t *Table) appendHead(dst []byte, id int32) []byte {
 	dst = binary.AppendUvarint(dst, uint64(t.group[id]))
 	if t.spec.Index != nil {
 		dst = binary.AppendUvarint(dst, uint64(t.chains.seq[id]))
@@ -179,69 +190,16 @@ func (t *Table) appendRow(dst []byte, id int32) []byte {
 	if t.spec.TTL > 0 {
 		dst = binary.AppendUvarint(dst, uint64(t.ages.stamp[id]))
 	}
+	return dst
+}
+
+func (t *Table) appendRow(dst []byte, id int32) []byte {
+	dst = t.appendHead(dst, id)
 	for _, c := range t.keys {
 		dst = c.AppendValue(dst, int(id))
 	}
 	for _, c := range t.values {
 		dst = c.AppendValue(dst, int(id))
-	}
-	return dst
-}
-
-// Snapshot writes all rows of a store in pieces. Rows may change between the
-// pieces: whoever restores applies the pieces and the deltas in the order in
-// which they were made, beginning with the deltas since Snapshot was called.
-type Snapshot struct {
-	store *Store
-	table int
-	row   int32
-}
-
-// Snapshot begins to write all rows.
-func (s *Store) Snapshot() *Snapshot { return &Snapshot{store: s} }
-
-// Append encodes about limit bytes more as one record; more is false with the
-// last piece. A piece may be empty.
-func (p *Snapshot) Append(dst []byte, limit int) (out []byte, more bool) {
-	end := len(dst) + limit
-	for p.table < len(p.store.tables) {
-		t := p.store.tables[p.table]
-		dst = p.appendTable(dst, t, end)
-		if int(p.row) < t.n {
-			return dst, true
-		}
-		p.table, p.row = p.table+1, 0
-	}
-	return dst, false
-}
-
-// appendTable writes sections of rows until the table or the room ends.
-func (p *Snapshot) appendTable(dst []byte, t *Table, end int) []byte {
-	const rows, small = 64, 4096
-	var ids [rows]int32
-	most := rows
-	if end-len(dst) < small {
-		most = 1 // a test's
-	}
-	for int(p.row) < t.n {
-		k := 0
-		for ; k < most && int(p.row) < t.n; p.row++ {
-			if t.flags[p.row]&isLive != 0 {
-				// The snapshot has it now: deleting it needs a tombstone.
-				t.flags[p.row] |= isKnown
-				ids[k] = p.row
-				k++
-			}
-		}
-		if k > 0 {
-			dst = t.appendSection(dst, afterImages, k)
-			for _, id := range ids[:k] {
-				dst = t.appendRow(dst, id)
-			}
-		}
-		if len(dst) >= end {
-			break
-		}
 	}
 	return dst
 }
@@ -278,7 +236,10 @@ func (s *Store) applySection(d *decoder, owns func(int) bool) error {
 		owns = nil
 	}
 	t.restored++
-	t.loose = t.spec.Index != nil || t.spec.TTL > 0
+	t.loose = t.spec.Index != nil || t.spec.TTL > 0 || t.cold != nil
+	if t.cold.any() && !t.cold.direct {
+		t.chill()
+	}
 	a := applier{t: t, owns: owns, d: d}
 	for ; count > 0 && d.err == nil; count -= min(count, applyRows) {
 		a.apply(int(min(count, applyRows)), what[0] == tombstones)
@@ -302,7 +263,10 @@ type applier struct {
 
 type entryHead struct {
 	seq, stamp int64
+	all        []byte // the entry, up to where the value's columns begin
+	key        int    // where the key's columns begin there
 	value      []byte // starts with the value's columns
+	size       int    // of the value's columns
 }
 
 func (a *applier) apply(n int, tombs bool) {
@@ -328,6 +292,10 @@ func (a *applier) apply(n int, tombs bool) {
 	for c, col := range a.keys {
 		keys[c] = col.Gather(rows)
 	}
+	if c := a.t.cold; c != nil && c.direct {
+		a.spill(keys, tombs)
+		return
+	}
 	ids := rows
 	a.t.lookup(keys, nil, !tombs, ids)
 	for i, id := range ids {
@@ -342,6 +310,7 @@ func (a *applier) apply(n int, tombs bool) {
 // read decodes one entry; if it is another worker's, it is passed over.
 func (a *applier) read(tombs bool) {
 	d, t := a.d, a.t
+	entry := d.src
 	group := int(d.uvarint())
 	var h entryHead
 	if !tombs && t.spec.Index != nil {
@@ -351,15 +320,17 @@ func (a *applier) read(tombs bool) {
 		h.stamp = int64(d.uvarint())
 	}
 	row := len(a.heads)
+	h.key = len(entry) - len(d.src)
 	for _, c := range a.keys {
 		d.value(func(src []byte) ([]byte, error) { return c.ReadValue(row, src) })
 	}
-	h.value = d.src
+	h.all, h.value = entry[:len(entry)-len(d.src)], d.src
 	if !tombs {
 		for _, typ := range t.spec.Value {
 			d.value(func(src []byte) ([]byte, error) { return vec.SkipValue(src, typ) })
 		}
 	}
+	h.size = len(h.value) - len(d.src)
 	if a.owns == nil || a.owns(group) {
 		a.heads = append(a.heads, h)
 	}

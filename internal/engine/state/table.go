@@ -9,7 +9,9 @@ import (
 
 // Table is a keyed table: a row has a number, its id, under which its key and
 // value lie in columns; an index leads from key to id. Ids of deleted rows are
-// used again. Whoever changes a value column calls Touch.
+// used again. Whoever changes a value column calls Touch. An id is good until the
+// step ends, for between steps rows may leave memory (cold.go); in Pinned tables until
+// the row is deleted.
 //
 // Nothing here is a pointer per row: the garbage collector sees a few slices a
 // table, however many rows there are.
@@ -39,6 +41,8 @@ type Table struct {
 	chains chains
 	ages   ages
 
+	cold *cold // nil: all rows are in memory
+
 	restored int
 	loose    bool // rows were restored: chains and ages must be made anew
 
@@ -52,6 +56,8 @@ const (
 	isDirty       // is to go into the next delta
 	isKnown       // some delta or snapshot has it: deleting needs a tombstone
 	isLinked      // is in its tree (Ordered tables)
+	isHot         // was met since Evict last came by
+	isLate        // is in lateRows, not in the list of ages
 )
 
 // scratch is what a call needs for a moment.
@@ -87,8 +93,13 @@ func (t *Table) Name() string { return t.spec.Name }
 // Spec is the table's declaration.
 func (t *Table) Spec() TableSpec { return t.spec }
 
-// Len is the number of rows.
-func (t *Table) Len() int { return t.live }
+// Len is the number of rows, in memory and not.
+func (t *Table) Len() int {
+	if t.cold != nil {
+		return t.live + int(t.cold.rows)
+	}
+	return t.live
+}
 
 // Size is above all ids.
 func (t *Table) Size() int { return t.size }
@@ -113,9 +124,11 @@ func (t *Table) KeyTypes() []types.Type { return t.spec.Key }
 func (t *Table) Restored() int { return t.restored }
 
 // Scan calls f for all rows, in the order of their ids, which is not the same
-// after a restore. f may delete the row it is called for.
+// after a restore. f may delete the row it is called for. All rows are brought into
+// memory: what is large has EachChain and Each.
 func (t *Table) Scan(f func(id int32)) {
 	t.settle()
+	t.fetchAll()
 	for id := range int32(t.n) {
 		if t.flags[id]&isLive != 0 {
 			f(id)
@@ -150,6 +163,13 @@ func (t *Table) Delete(id int32) {
 		t.buried.add(t, id)
 	}
 	t.drop(id)
+}
+
+// DeleteAll takes rows out.
+func (t *Table) DeleteAll(ids []int32) {
+	for _, id := range ids {
+		t.Delete(id)
+	}
 }
 
 // drop takes a row out without a tombstone.
@@ -259,6 +279,30 @@ func (t *Table) grow() {
 	if t.spec.TTL > 0 {
 		t.ages.grow(&t.room, t.size)
 	}
+}
+
+// liveBytes is what the rows in memory take.
+func (t *Table) liveBytes() int64 {
+	row := int64(4 + 2 + 1 + 14) // hash, group, flags, index
+	if t.spec.Index != nil {
+		row += 4 + 8 + 8 + 14
+	}
+	if t.spec.Ordered {
+		row += 8
+	}
+	if t.spec.TTL > 0 {
+		row += 16
+	}
+	n := int64(0)
+	for _, c := range t.keys {
+		row += int64(c.Width())
+		n += c.LiveText()
+	}
+	for _, c := range t.values {
+		row += int64(c.Width())
+		n += c.LiveText()
+	}
+	return n + row*int64(t.live)
 }
 
 // MemBytes is the memory that the table holds.
