@@ -69,7 +69,7 @@ func (j *Job) commitDue() bool {
 	if !j.dirty || !j.turn.advance || j.out.flight != nil || time.Since(j.out.ended) < j.config.CommitPause {
 		return false
 	}
-	if !j.behind {
+	if !j.behind || j.crowded() {
 		return true
 	}
 	longest := min(j.config.CommitInterval, max(commitFloor, commitShare*j.out.took))
@@ -99,6 +99,9 @@ func (j *Job) cut(finished bool) error {
 		f.record = &journal.Commit{Time: j.turn.now, Finished: finished}
 		f.all = j.openRun(lasted)
 	}
+	if j.memory.spill != nil {
+		j.weigh()
+	}
 	if err := j.team.do(func(w *worker) error { return w.seal(f) }); err != nil {
 		return err
 	}
@@ -119,8 +122,13 @@ func (j *Job) cut(finished bool) error {
 // seal hands over what a commit made the writers keep, and records the state.
 func (w *worker) seal(f *flight) error {
 	w.job.config.Hook("cut")
-	if err := w.flush(); err != nil || f.record == nil {
+	if err := w.flush(); err != nil {
 		return err
+	}
+	if f.record == nil {
+		w.forget()
+		w.evict()
+		return nil
 	}
 	return w.recordState()
 }

@@ -38,6 +38,8 @@ type Config struct {
 	// SnapshotPiece, if above 0, is how many bytes of a snapshot a worker writes
 	// in an epoch, whatever time it takes: tests run with few and with many.
 	SnapshotPiece int
+	// State says where state lies; the zero value: in memory, without a limit.
+	State StateConfig
 	// Batch (execution.runtime-mode = batch) makes the whole input, which must be
 	// bounded, one step: watermarks move once, at its end, so that operators emit
 	// final results only; and one epoch.
@@ -140,6 +142,7 @@ type Job struct {
 	dirty     bool          // something happened since the last commit
 
 	out      outputs
+	memory   memory
 	base     []counters // of earlier starts, by node
 	recorded []nodeMark // by node, in the last commit record
 
@@ -222,6 +225,7 @@ func (j *Job) end(failure error) (err error) {
 	if j.base != nil {
 		j.publish(true)
 	}
+	errs = append(errs, j.closeMemory())
 	return errors.Join(errs...)
 }
 

@@ -41,9 +41,9 @@ type piecewise struct {
 func (j *Job) openRun(lasted time.Duration) (begins bool) {
 	w := j.out.writer
 	begins = w.Due()
+	w.Workers = len(j.workers)
 	w.Open(j.out.epoch, false, j.turn.now.UnixMilli())
 	if begins {
-		j.out.begin.Workers = len(j.workers)
 		w.Begin(j.out.begin)
 		for _, w := range j.workers {
 			w.beginSnapshot()
@@ -106,6 +106,7 @@ func (w *worker) recordState() (err error) {
 		}
 	}
 	w.at = nil
+	w.evict()
 	if len(w.snapshot) == 0 {
 		return nil
 	}

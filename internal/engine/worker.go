@@ -357,11 +357,11 @@ func (e *AssertionError) Error() string {
 }
 
 func assertion(at *Node, p any) error {
-	if limit, ok := p.(*vec.LimitError); ok {
+	if err, ok := p.(error); ok && isStateError(err) {
 		if at == nil {
-			return limit
+			return err
 		}
-		return &nodeError{node: at.Name, err: limit}
+		return &nodeError{node: at.Name, err: err}
 	}
 	e := &AssertionError{Node: "engine", Panic: p, Stack: strings.TrimSpace(string(debug.Stack()))}
 	if at != nil {
@@ -376,4 +376,12 @@ func (w *worker) node() *Node {
 		return nil
 	}
 	return w.at.node
+}
+
+// isStateError says that a panic is no mistake of the program: state that has outgrown
+// its limits, or a disk that has failed.
+func isStateError(err error) bool {
+	var limit *vec.LimitError
+	var spill *state.SpillError
+	return errors.As(err, &limit) || errors.As(err, &spill)
 }

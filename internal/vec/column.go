@@ -413,3 +413,21 @@ func (c *Column) MemBytes() int64 {
 		16*len(c.Dec) + 8*len(c.Valid) + 8*len(c.ref) + cap(c.scratch)
 	return int64(n) + c.arena.size()
 }
+
+// Width is how many bytes a row takes, besides text.
+func (c *Column) Width() int {
+	switch c.phys {
+	case types.PhysBool, types.PhysInt8:
+		return 1
+	case types.PhysInt16:
+		return 2
+	case types.PhysInt32, types.PhysFloat32:
+		return 4
+	case types.PhysDec:
+		return 16
+	}
+	return 8
+}
+
+// LiveText is how many bytes of text, or of encoded values, the rows have.
+func (c *Column) LiveText() int64 { return int64(c.arena.live) }

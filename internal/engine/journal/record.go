@@ -30,15 +30,15 @@ import (
 // A record's key is its kind, one byte; its value is, with uv an unsigned and sv a
 // signed varint, and bytes a uv length and so many bytes:
 //
-//	open 'O'    version 1 │ epoch uv │ full 1 │ follows uv
+//	open 'O'    version 1 │ epoch uv │ full 1 │ follows uv │ workers uv
 //	            full: the run holds everything, and replaces all before it
 //	            follows: the offset of the commit record before, plus 1; 0: none
-//	begin 'B'   version 1 │ job bytes │ key groups uv │ workers uv
+//	            workers: that wrote the run, so that a restart with as many gives each
+//	            its own records; 0: not known
+//	begin 'B'   version 1 │ job bytes │ key groups uv
 //	            │ n uv │ n × node ID bytes
 //	            │ n uv │ n × source: node uv │ m uv │ m × split: ID bytes, start bytes?, end bytes?
 //	            │ n uv │ n × sink: node uv, identity bytes?
-//	            workers: that write until the next begin record, so that a restart with
-//	            as many gives each its own records; 0: not known
 //	piece 'P'   version 1 │ node uv │ worker uv │ rows, as package state encodes them
 //	state 'S'   the same, of what the epoch changed
 //	commit 'C'  version 1 │ epoch uv │ records of the run, itself included uv
@@ -53,7 +53,7 @@ import (
 // their place in the begin record; those that did not change since the last commit
 // record may be left out, except in a run with a begin record.
 //
-// Version 1 had neither follows, nor workers, nor the second and third line of the
+// Version 1 had neither follows nor workers, nor the second and third line of the
 // commit record, and knew full runs only, whose state records hold everything.
 const (
 	kindOpen   = 'O'
@@ -69,11 +69,9 @@ const (
 type Begin struct {
 	JobID          string
 	MaxParallelism int
-	// Workers is how many write, until the next begin record; 0: not known.
-	Workers int
-	Nodes   []string
-	Sources []Source
-	Sinks   []Sink
+	Nodes          []string
+	Sources        []Source
+	Sinks          []Sink
 }
 
 // Source is a source node, by its index in Begin.Nodes, and its splits.
@@ -136,24 +134,26 @@ type openRecord struct {
 	full    bool
 	follows int64 // the offset of the commit record before, plus 1; 0: none
 	chained bool  // follows is known: not in version 1
+	workers int
 }
 
 func (o openRecord) append(b []byte) []byte {
-	return appendInt(appendBool(appendInt(append(b, version), o.epoch), o.full), o.follows)
+	b = appendBool(appendInt(append(b, version), o.epoch), o.full)
+	return appendInt(appendInt(b, o.follows), int64(o.workers))
 }
 
 func parseOpen(b []byte) (openRecord, error) {
 	r := newReader(b)
 	o := openRecord{epoch: r.int(), full: r.bool()}
 	if r.version > 1 {
-		o.chained, o.follows = true, r.int()
+		o.chained, o.follows, o.workers = true, r.int(), int(r.int())
 	}
 	return o, r.err("open")
 }
 
 func (x *Begin) append(b []byte) []byte {
 	b = appendString(append(b, version), x.JobID)
-	b = appendInt(appendInt(b, int64(x.MaxParallelism)), int64(x.Workers))
+	b = appendInt(b, int64(x.MaxParallelism))
 	b = appendInt(b, int64(len(x.Nodes)))
 	for _, id := range x.Nodes {
 		b = appendString(b, id)
@@ -175,9 +175,6 @@ func (x *Begin) append(b []byte) []byte {
 func parseBegin(b []byte) (*Begin, error) {
 	r := newReader(b)
 	x := &Begin{JobID: r.string(), MaxParallelism: int(r.int())}
-	if r.version > 1 {
-		x.Workers = int(r.int())
-	}
 	for range r.count() {
 		x.Nodes = append(x.Nodes, r.string())
 	}

@@ -323,11 +323,22 @@ func (rec *Recovered) apply(c *Commit, offset, bytes int64) {
 // State reads the pieces of the snapshot and what the committed runs since it
 // began have changed, in their order. delta is valid during the call.
 func (rec *Recovered) State(apply func(node, worker int, delta []byte) error) error {
-	skip := false
+	return rec.StateOf(func(node, worker, _ int, delta []byte) error { return apply(node, worker, delta) })
+}
+
+// StateOf is State, and says how many workers there were when a record was written;
+// 0: not known.
+func (rec *Recovered) StateOf(apply func(node, worker, workers int, delta []byte) error) error {
+	skip, workers := false, 0
 	visit := func(r record) error {
 		switch r.kind {
 		case kindOpen:
 			skip = rec.dropped[r.offset]
+			head, err := parseOpen(r.value)
+			if err != nil {
+				return refuse(r.offset, err)
+			}
+			workers = head.workers
 		case kindState, kindPiece:
 			if skip || r.kind == kindPiece && r.offset > rec.through {
 				return nil // what a later snapshot would say again
@@ -339,7 +350,7 @@ func (rec *Recovered) State(apply func(node, worker int, delta []byte) error) er
 			if err != nil {
 				return refuse(r.offset, err)
 			}
-			return apply(node, worker, delta)
+			return apply(node, worker, workers, delta)
 		}
 		return nil
 	}

@@ -33,6 +33,8 @@ type Writer struct {
 	log Log
 	// SnapshotBytes is the constant of this name, unless a test sets another.
 	SnapshotBytes int64
+	// Workers is how many call State and Piece; 0: not known.
+	Workers int
 
 	mu struct {
 		sync.Mutex
@@ -115,7 +117,7 @@ func (w *Writer) Open(epoch int64, full bool, stampMillis int64) {
 	w.mu.appended, w.mu.spans, w.mu.err = 0, nil, nil
 	w.mu.main.reset()
 	w.mu.pieces.reset()
-	o := openRecord{epoch: epoch, full: full, follows: w.last}
+	o := openRecord{epoch: epoch, full: full, follows: w.last, workers: w.Workers}
 	w.add(&w.mu.main, kindOpen, o.append(w.mu.scratch[:0]), nil)
 }
 

@@ -111,6 +111,14 @@ func without(n int, list []int) []int {
 	return out
 }
 
+// Settle makes what is derived from rows that were restored, which otherwise the
+// first look at a table does.
+func (s *Store) Settle() {
+	for _, t := range s.tables {
+		t.settle()
+	}
+}
+
 // LiveBytes is the memory that the rows take which are in memory. What the tables
 // hold, MemBytes, is what that was at most.
 func (s *Store) LiveBytes() int64 {
