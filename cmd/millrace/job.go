@@ -15,22 +15,37 @@ import (
 )
 
 func jobCommand() *cobra.Command {
-	var addr string
+	at := &nodeHTTP{}
 	c := &cobra.Command{
 		Use: "job", Short: "List, describe, cancel, stop, save, restore and rescale the jobs of a node", Args: knownCommand, RunE: showHelp,
 		Long: `List, describe, cancel, stop, save, restore and rescale the jobs of a node.
 
 A JOB is an id, or the beginning of one, or the name of a job that has not ended.`,
 	}
-	c.PersistentFlags().StringVar(&addr, "addr", "127.0.0.1:8083", "HTTP address of a node")
-	c.AddCommand(jobList(&addr), jobDescribe(&addr), jobCancel(&addr), jobStop(&addr), jobSavepoint(&addr), jobRestore(&addr), jobRescale(&addr))
+	f := c.PersistentFlags()
+	f.StringVar(&at.addr, "addr", "127.0.0.1:8083", "HTTP address of a node")
+	f.StringVar(&at.user, "user", "", "name to log in with")
+	f.StringVar(&at.passwordFile, "password-file", "", "file whose first line is the password; asked for if not given")
+	f.StringVar(&at.config, "command-config", "", "a file of Kafka client properties: security.protocol, sasl.jaas.config, ssl.…")
+	c.AddCommand(jobList(at), jobDescribe(at), jobCancel(at), jobStop(at), jobSavepoint(at), jobRestore(at), jobRescale(at))
 	return c
 }
 
+// nodeHTTP is a node's HTTP address, and who is there.
+type nodeHTTP struct{ addr, user, passwordFile, config string }
+
+func (n *nodeHTTP) client() (*gateway.JobClient, error) {
+	login, err := sqlLogin(n.user, n.passwordFile, n.config)
+	return gateway.NewJobClient(n.addr, login), err
+}
+
 // withJob finds the job that is meant.
-func withJob(addr *string, fn func(cmd *cobra.Command, c *gateway.JobClient, id string) error) func(*cobra.Command, []string) error {
+func withJob(at *nodeHTTP, fn func(cmd *cobra.Command, c *gateway.JobClient, id string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
-		c := gateway.NewJobClient(*addr)
+		c, err := at.client()
+		if err != nil {
+			return err
+		}
 		id, err := c.Find(cmd.Context(), args[0])
 		if err != nil {
 			return err
@@ -39,12 +54,16 @@ func withJob(addr *string, fn func(cmd *cobra.Command, c *gateway.JobClient, id 
 	}
 }
 
-func jobList(addr *string) *cobra.Command {
+func jobList(at *nodeHTTP) *cobra.Command {
 	var output string
 	c := &cobra.Command{
 		Use: "list", Short: "The jobs of the node, those that have ended too", Args: exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			jobs, err := gateway.NewJobClient(*addr).List(cmd.Context())
+			client, err := at.client()
+			if err != nil {
+				return err
+			}
+			jobs, err := client.List(cmd.Context())
 			if err != nil {
 				return err
 			}
@@ -88,11 +107,11 @@ func clock(ms int64) string {
 	return time.UnixMilli(ms).UTC().Format("2006-01-02 15:04:05")
 }
 
-func jobDescribe(addr *string) *cobra.Command {
+func jobDescribe(at *nodeHTTP) *cobra.Command {
 	var output string
 	c := &cobra.Command{
 		Use: "describe JOB", Short: "Operators with rows, state and watermarks, and why a job failed", Args: exactly("JOB"),
-		RunE: withJob(addr, func(cmd *cobra.Command, c *gateway.JobClient, id string) error {
+		RunE: withJob(at, func(cmd *cobra.Command, c *gateway.JobClient, id string) error {
 			d, err := c.Describe(cmd.Context(), id)
 			if err != nil {
 				return err
@@ -176,7 +195,7 @@ func describeOperators(out io.Writer, d *gateway.JobDetails) {
 	fmt.Fprintln(w, "\nROWS IN\tROWS OUT\tLATE\tSTATE ROWS\tSTATE BYTES\tWATERMARK\tOPERATOR")
 	for _, v := range d.Vertices {
 		m := &v.Millrace
-		fmt.Fprintf(w, "%d\t%d\t%d\t%d\t%d\t%s\t%s\n", v.Metrics.ReadRecords, v.Metrics.WriteRecords, m.LateRows, m.StateRows, m.StateBytes,
+		fmt.Fprintf(w, "%d\t%d\t%d\t%d\t%d\t%s\t%s\n", v.Metrics.ReadRecords, v.Metrics.WriteRecords, m.LateRows, m.StateRows, m.StateBytes+m.StateDisk,
 			watermark(m.Watermark, m.Ended, m.Idle), v.Name)
 	}
 	w.Flush()
@@ -207,14 +226,14 @@ func watermark(ms *int64, ended, idle bool) string {
 	return text
 }
 
-func jobCancel(addr *string) *cobra.Command {
+func jobCancel(at *nodeHTTP) *cobra.Command {
 	return &cobra.Command{
 		Use: "cancel JOB", Short: "End a job; what it had not committed is dropped, and its state", Args: exactly("JOB"),
-		RunE: withJob(addr, func(cmd *cobra.Command, c *gateway.JobClient, id string) error { return c.Cancel(cmd.Context(), id) }),
+		RunE: withJob(at, func(cmd *cobra.Command, c *gateway.JobClient, id string) error { return c.Cancel(cmd.Context(), id) }),
 	}
 }
 
-func jobStop(addr *string) *cobra.Command {
+func jobStop(at *nodeHTTP) *cobra.Command {
 	var dir string
 	c := &cobra.Command{
 		Use: "stop JOB --savepoint DIR", Short: "End a job at the end of an epoch, with a savepoint", Args: exactly("JOB"),
@@ -224,14 +243,14 @@ path is printed. A job that is restored from it goes on exactly where this one e
 			if dir == "" {
 				return fmt.Errorf("job stop needs --savepoint DIR; without a savepoint a job is ended by `millrace job cancel`")
 			}
-			return savepoint(cmd, addr, args, dir, true)
+			return savepoint(cmd, at, args, dir, true)
 		},
 	}
 	c.Flags().StringVar(&dir, "savepoint", "", "directory, on the node's machine, that gets the savepoint")
 	return c
 }
 
-func jobSavepoint(addr *string) *cobra.Command {
+func jobSavepoint(at *nodeHTTP) *cobra.Command {
 	var dir string
 	c := &cobra.Command{
 		Use: "savepoint JOB --dir DIR", Short: "Write a savepoint of a job, which goes on", Args: exactly("JOB"),
@@ -239,20 +258,20 @@ func jobSavepoint(addr *string) *cobra.Command {
 			if dir == "" {
 				return fmt.Errorf("job savepoint needs --dir DIR, the directory that gets the savepoint")
 			}
-			return savepoint(cmd, addr, args, dir, false)
+			return savepoint(cmd, at, args, dir, false)
 		},
 	}
 	c.Flags().StringVar(&dir, "dir", "", "directory, on the node's machine, that gets the savepoint")
 	return c
 }
 
-func savepoint(cmd *cobra.Command, addr *string, args []string, dir string, stop bool) error {
+func savepoint(cmd *cobra.Command, at *nodeHTTP, args []string, dir string, stop bool) error {
 	// A path is meant from where the command was given.
 	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return err
 	}
-	return withJob(addr, func(cmd *cobra.Command, c *gateway.JobClient, id string) error {
+	return withJob(at, func(cmd *cobra.Command, c *gateway.JobClient, id string) error {
 		path, err := c.Savepoint(cmd.Context(), id, dir, stop)
 		if err == nil {
 			fmt.Println(path)
@@ -261,7 +280,7 @@ func savepoint(cmd *cobra.Command, addr *string, args []string, dir string, stop
 	})(cmd, args)
 }
 
-func jobRestore(addr *string) *cobra.Command {
+func jobRestore(at *nodeHTTP) *cobra.Command {
 	var allow bool
 	var parallelism int
 	c := &cobra.Command{
@@ -274,7 +293,11 @@ For a query that was edited: SET 'execution.state-recovery.path' = '…' and INS
 			if err != nil {
 				return err
 			}
-			id, err := gateway.NewJobClient(*addr).Restore(cmd.Context(), path, allow, parallelism)
+			client, err := at.client()
+			if err != nil {
+				return err
+			}
+			id, err := client.Restore(cmd.Context(), path, allow, parallelism)
 			if err == nil {
 				fmt.Println(id)
 			}
@@ -286,7 +309,7 @@ For a query that was edited: SET 'execution.state-recovery.path' = '…' and INS
 	return c
 }
 
-func jobRescale(addr *string) *cobra.Command {
+func jobRescale(at *nodeHTTP) *cobra.Command {
 	var parallelism int
 	c := &cobra.Command{
 		Use: "rescale JOB --parallelism N", Short: "Let a job go on with another number of workers", Args: exactly("JOB"),
@@ -294,7 +317,7 @@ func jobRescale(addr *string) *cobra.Command {
 			if parallelism < 1 {
 				return fmt.Errorf("job rescale needs --parallelism N, the number of workers")
 			}
-			return withJob(addr, func(cmd *cobra.Command, c *gateway.JobClient, id string) error {
+			return withJob(at, func(cmd *cobra.Command, c *gateway.JobClient, id string) error {
 				return c.Rescale(cmd.Context(), id, parallelism)
 			})(cmd, args)
 		},

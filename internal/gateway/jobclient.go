@@ -17,8 +17,8 @@ type JobClient struct {
 }
 
 // NewJobClient is a client of the node at HOST:PORT. It connects with its first request.
-func NewJobClient(addr string) *JobClient {
-	return &JobClient{addr: addr, c: Client{base: "http://" + addr + "/v1"}}
+func NewJobClient(addr string, login Login) *JobClient {
+	return &JobClient{addr: addr, c: newClient(addr, "/v1", login)}
 }
 
 func (c *JobClient) call(ctx context.Context, method, path string, in, out any) error {

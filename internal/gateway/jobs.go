@@ -27,9 +27,14 @@ import (
 //
 //	POST  /jobs {savepointPath, allowNonRestoredState, parallelism}  {jobid}
 
-// Jobs are a node's jobs.
+// Jobs are a node's jobs, with somebody's rights.
 type Jobs interface {
+	// Jobs are those that may be seen.
 	Jobs() []session.Job
+	// MayControl says whether a job may be ended or changed, MayUseFiles whether savepoints
+	// may be written and read.
+	MayControl(j session.Job) error
+	MayUseFiles() error
 	Restore(ctx context.Context, o session.RestoreOptions) (session.Job, error)
 }
 
@@ -40,31 +45,45 @@ func (g *Gateway) jobRoutes(handle func(pattern string, code int, fn func(*http.
 	}
 	job := func(fn func(*http.Request, session.Controller) (any, error)) func(*http.Request) (any, error) {
 		return func(r *http.Request) (any, error) {
-			j, err := g.findJob(r.PathValue("job"))
+			j, err := g.findJob(r)
 			if err != nil {
 				return nil, err
 			}
 			return fn(r, j)
 		}
 	}
+	// change is for what needs more than to see the job.
+	change := func(files bool, fn func(*http.Request, session.Controller) (any, error)) func(*http.Request) (any, error) {
+		return job(func(r *http.Request, j session.Controller) (any, error) {
+			jobs := g.options.Jobs(r)
+			err := jobs.MayControl(j)
+			if err == nil && files {
+				err = jobs.MayUseFiles()
+			}
+			if err != nil {
+				return nil, errorf(http.StatusForbidden, "%w", err)
+			}
+			return fn(r, j)
+		})
+	}
 	handle("GET /overview", 200, g.clusterOverview)
 	handle("GET /jobs", 200, g.listJobs)
 	handle("GET /jobs/overview", 200, g.jobsOverview)
 	handle("POST /jobs", 200, g.restoreJob)
 	handle("GET /jobs/{job}", 200, job(g.describeJob))
-	handle("PATCH /jobs/{job}", 202, job(g.cancelJob))
+	handle("PATCH /jobs/{job}", 202, change(false, g.cancelJob))
 	handle("GET /jobs/{job}/status", 200, job(jobStatus))
 	handle("GET /jobs/{job}/config", 200, job(jobConfig))
 	handle("GET /jobs/{job}/exceptions", 200, job(jobExceptions))
-	handle("POST /jobs/{job}/savepoints", 202, job(g.triggerSavepoint))
-	handle("POST /jobs/{job}/stop", 202, job(g.triggerStop))
+	handle("POST /jobs/{job}/savepoints", 202, change(true, g.triggerSavepoint))
+	handle("POST /jobs/{job}/stop", 202, change(true, g.triggerStop))
 	handle("GET /jobs/{job}/savepoints/{trigger}", 200, job(g.triggered))
 	handle("GET /jobs/{job}/resource-requirements", 200, job(jobResources))
-	handle("PUT /jobs/{job}/resource-requirements", 200, job(rescaleJob))
+	handle("PUT /jobs/{job}/resource-requirements", 200, change(false, rescaleJob))
 }
 
-func (g *Gateway) controllers() (out []session.Controller) {
-	for _, j := range g.options.Jobs.Jobs() {
+func (g *Gateway) controllers(r *http.Request) (out []session.Controller) {
+	for _, j := range g.options.Jobs(r).Jobs() {
 		if c, ok := j.(session.Controller); ok {
 			out = append(out, c)
 		}
@@ -72,8 +91,9 @@ func (g *Gateway) controllers() (out []session.Controller) {
 	return out
 }
 
-func (g *Gateway) findJob(id string) (session.Controller, error) {
-	for _, j := range g.controllers() {
+func (g *Gateway) findJob(r *http.Request) (session.Controller, error) {
+	id := r.PathValue("job")
+	for _, j := range g.controllers(r) {
 		if j.ID() == id {
 			return j, nil
 		}
@@ -104,7 +124,11 @@ func (g *Gateway) restoreJob(r *http.Request) (any, error) {
 	if req.Savepoint == "" {
 		return nil, errorf(http.StatusBadRequest, "the request names no savepointPath")
 	}
-	j, err := g.options.Jobs.Restore(r.Context(), session.RestoreOptions{Savepoint: req.Savepoint, AllowNonRestored: req.Allow, Parallelism: req.Parallelism})
+	jobs := g.options.Jobs(r)
+	if err := jobs.MayUseFiles(); err != nil {
+		return nil, errorf(http.StatusForbidden, "%w", err)
+	}
+	j, err := jobs.Restore(r.Context(), session.RestoreOptions{Savepoint: req.Savepoint, AllowNonRestored: req.Allow, Parallelism: req.Parallelism})
 	if err != nil {
 		return nil, errorf(http.StatusBadRequest, "%w", err)
 	}

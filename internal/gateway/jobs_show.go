@@ -69,6 +69,7 @@ type OperatorMore struct {
 	SkippedRows  int64       `json:"skipped-rows"`
 	StateRows    int64       `json:"state-rows"`
 	StateBytes   int64       `json:"state-bytes"`
+	StateDisk    int64       `json:"state-disk-bytes"`
 	Splits       []SplitMore `json:"splits,omitempty"`
 }
 
@@ -175,7 +176,7 @@ func (g *Gateway) describeJob(_ *http.Request, j session.Controller) (any, error
 			Metrics: VertexMetrics{ReadRecords: n.RowsIn, ReadRecordsComplete: true, WriteRecords: n.RowsOut, WriteComplete: true},
 			Millrace: OperatorMore{
 				ID: n.ID, Watermark: watermark(n.Watermark), Ended: n.Watermark == math.MaxInt64, Idle: n.Idle,
-				LateRows: n.LateRows, NullTimeRows: n.NullTimeRows, SkippedRows: n.SkippedRows, StateRows: n.StateRows, StateBytes: n.StateBytes,
+				LateRows: n.LateRows, NullTimeRows: n.NullTimeRows, SkippedRows: n.SkippedRows, StateRows: n.State.Rows, StateBytes: n.State.Bytes, StateDisk: n.State.Disk,
 			},
 		}
 		for _, s := range n.Splits {
@@ -216,9 +217,9 @@ type JobLine struct {
 	Tasks    map[string]int `json:"tasks"`
 }
 
-func (g *Gateway) jobsOverview(*http.Request) (any, error) {
+func (g *Gateway) jobsOverview(r *http.Request) (any, error) {
 	lines := []JobLine{}
-	for _, j := range g.controllers() {
+	for _, j := range g.controllers(r) {
 		d := j.Detail()
 		tasks := map[string]int{"total": len(d.Nodes)}
 		for s, n := range taskCounts(string(d.State), len(d.Nodes)) {
@@ -232,9 +233,9 @@ func (g *Gateway) jobsOverview(*http.Request) (any, error) {
 	return map[string]any{"jobs": lines}, nil
 }
 
-func (g *Gateway) listJobs(*http.Request) (any, error) {
+func (g *Gateway) listJobs(r *http.Request) (any, error) {
 	lines := []map[string]string{}
-	for _, j := range g.controllers() {
+	for _, j := range g.controllers(r) {
 		lines = append(lines, map[string]string{"id": j.ID(), "status": string(j.Status().State)})
 	}
 	return map[string]any{"jobs": lines}, nil
@@ -242,10 +243,10 @@ func (g *Gateway) listJobs(*http.Request) (any, error) {
 
 // clusterOverview is what Flink's tools ask first: a node is one task manager, which has as
 // many slots as it uses.
-func (g *Gateway) clusterOverview(*http.Request) (any, error) {
+func (g *Gateway) clusterOverview(r *http.Request) (any, error) {
 	count := map[string]int{}
 	slots := 0
-	for _, j := range g.controllers() {
+	for _, j := range g.controllers(r) {
 		st := j.Status()
 		count[string(st.State)]++
 		if !st.State.Ended() {
@@ -255,7 +256,7 @@ func (g *Gateway) clusterOverview(*http.Request) (any, error) {
 	ended := count["FINISHED"] + count["CANCELED"] + count["FAILED"]
 	return map[string]any{
 		"taskmanagers": 1, "slots-total": slots, "slots-available": 0,
-		"jobs-running": len(g.controllers()) - ended, "jobs-finished": count["FINISHED"], "jobs-cancelled": count["CANCELED"], "jobs-failed": count["FAILED"],
+		"jobs-running": len(g.controllers(r)) - ended, "jobs-finished": count["FINISHED"], "jobs-cancelled": count["CANCELED"], "jobs-failed": count["FAILED"],
 		"flink-version": "millrace " + g.options.Version, "flink-commit": "",
 	}, nil
 }

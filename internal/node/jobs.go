@@ -30,6 +30,7 @@ type job struct {
 	// done is closed when the job has ended in this process: it needs a person to go on.
 	done    chan struct{}
 	journal journalGuard
+	allowed func() error // whether its user still may; nil: nobody asks
 
 	mu struct {
 		sync.Mutex
@@ -70,7 +71,7 @@ func (n *Node) Submit(ctx context.Context, s session.Submission) (session.Job, e
 	}
 	e := jobEntry{
 		ID: id, State: string(engine.Running), Name: s.Name, Text: s.Text, Database: s.Database,
-		Settings: s.Settings, Dir: s.Dir, DDL: n.ddlCount(), Submitted: n.now(),
+		Settings: s.Settings, Dir: s.Dir, DDL: n.ddlCount(), Submitted: n.now(), User: s.User,
 	}
 	if _, err := newRestarts(s.Settings, "none"); err != nil {
 		return nil, err
@@ -89,14 +90,16 @@ func (n *Node) Submit(ctx context.Context, s session.Submission) (session.Job, e
 }
 
 // RunLocal runs a job that nothing remembers.
-func (n *Node) RunLocal(ctx context.Context, spec engine.JobSpec) session.Job {
+func (n *Node) RunLocal(ctx context.Context, spec engine.JobSpec, allowed func() error) session.Job {
 	spec.ID = newJobID()
 	j := n.newJob(jobEntry{ID: spec.ID, Name: spec.Name, Submitted: n.now()})
 	ctx, cancel := context.WithCancelCause(ctx)
 	ej := engine.NewJob(spec)
-	j.mu.engine, j.mu.interrupt = ej, cancel
+	j.mu.engine, j.mu.interrupt, j.allowed = ej, cancel, allowed
+	n.ask(j)
 	n.running.Go(func() {
 		defer close(j.done)
+		defer n.unask(j)
 		defer cancel(nil)
 		err := ej.Run(ctx)
 		if err != nil && ctx.Err() != nil {
@@ -119,11 +122,15 @@ func (n *Node) newJob(e jobEntry) *job {
 
 func (n *Node) startDurable(e jobEntry, s session.Submission) *job {
 	j := n.newJob(e)
-	j.durable = true
+	j.durable, j.allowed = true, s.Allowed
 	n.addJob(j)
 	// The first run's context is there before anybody can ask for its end.
 	ctx := j.interruptible(n.ctx)
-	n.running.Go(func() { j.supervise(ctx, s) })
+	n.ask(j)
+	n.running.Go(func() {
+		defer n.unask(j)
+		j.supervise(ctx, s)
+	})
 	return j
 }
 
@@ -166,6 +173,9 @@ func (j *job) entry() jobEntry {
 	defer j.mu.Unlock()
 	return j.mu.entry
 }
+
+// Owner is who submitted the job.
+func (j *job) Owner() session.User { return j.entry().User }
 
 // ID is the job's id.
 func (j *job) ID() string { return j.entry().ID }
@@ -271,13 +281,15 @@ func (n *Node) resume(m *memory) {
 		}
 		jobs[e.Job.ID].last = m.offsets[i]
 	}
+	var left []string // jobs that do not go on
 	for _, id := range order {
 		e := *jobs[id]
 		if err := n.resumeJob(e, m); err != nil {
+			left = append(left, id)
 			n.report(fmt.Sprintf("job %s (%s) cannot go on: %v", e.ID, e.Name, err))
 		}
 	}
-	n.strayJournals(jobs)
+	n.reportHeld(append(left, n.strayJournals(jobs)...))
 }
 
 func (n *Node) resumeJob(e jobEntry, m *memory) error {
@@ -313,7 +325,7 @@ func (n *Node) replan(e jobEntry) (session.Submission, error) {
 	if !whole {
 		return session.Submission{}, fmt.Errorf("topic %s is damaged where it says what tables the job was planned with; make them again, and start it again", systemTopic)
 	}
-	p, err := session.Replan(n.connectors, ddl, e.submission())
+	p, err := session.Replan(n.connectors, ddl, e.submission(), n.rightsOf(e.User))
 	return e.widened(p), err
 }
 
@@ -324,7 +336,7 @@ func (n *Node) planAgain(e jobEntry) (session.Submission, error) {
 	if err == nil {
 		return p, nil
 	}
-	if p, now := session.Plan(n, e.submission()); now == nil {
+	if p, now := session.Plan(n, e.submission(), n.rightsOf(e.User)); now == nil {
 		return e.widened(p), nil
 	}
 	return p, err
@@ -358,8 +370,8 @@ func (n *Node) rememberEnded(e jobEntry, err error) {
 
 // strayJournals deletes the journals of jobs that ended just before the node was killed. A
 // journal whose job is unknown may be all that is left of it: it is listed as a failed job,
-// so that a person can cancel it.
-func (n *Node) strayJournals(jobs map[string]*jobEntry) {
+// so that a person can cancel it. These jobs are given.
+func (n *Node) strayJournals(jobs map[string]*jobEntry) (unknown []string) {
 	for _, t := range n.broker.Metadata().Topics() {
 		id := journalID(t)
 		switch e := jobs[id]; {
@@ -368,10 +380,12 @@ func (n *Node) strayJournals(jobs map[string]*jobEntry) {
 			err := fmt.Errorf("topic %s does not know this job, of which there is a journal: it is damaged, or was deleted; cancel the job to end what it has left open", systemTopic)
 			n.rememberEnded(jobEntry{ID: id, Name: "unknown", State: string(engine.Failed)}, err)
 			n.report(fmt.Sprintf("job %s cannot go on: %v", id, err))
+			unknown = append(unknown, id)
 		case e.over():
 			n.dropJournal(id)
 		}
 	}
+	return unknown
 }
 
 func (n *Node) dropJournal(id string) {

@@ -241,6 +241,14 @@ func (n *Node) checkSavepoint(ctx context.Context, s session.Submission) (path s
 
 // Restore submits the job of a savepoint anew, to go on with its state.
 func (n *Node) Restore(ctx context.Context, o session.RestoreOptions) (session.Job, error) {
+	return n.restoreFor(ctx, n.Session(session.Options{}), o)
+}
+
+// restoreFor restores with the rights of a session.
+func (n *Node) restoreFor(ctx context.Context, s *session.Session, o session.RestoreOptions) (session.Job, error) {
+	if err := s.MayUseFiles(); err != nil {
+		return nil, err
+	}
 	path, err := filepath.Abs(o.Savepoint)
 	if err != nil {
 		return nil, err
@@ -263,5 +271,5 @@ func (n *Node) Restore(ctx context.Context, o session.RestoreOptions) (session.J
 	}
 	delete(settings, "table.exec.resource.default-parallelism")
 	settings["parallelism.default"] = strconv.Itoa(o.Parallelism)
-	return session.Submit(ctx, n, session.Submission{Text: m.Job.SQL, Database: m.Job.Database, Settings: settings, Dir: m.Job.Dir})
+	return s.Submit(ctx, session.Submission{Text: m.Job.SQL, Database: m.Job.Database, Settings: settings, Dir: m.Job.Dir})
 }

@@ -160,12 +160,15 @@ func (j *job) strategy(s *session.Submission) restarts {
 // runOnce runs the job's graph to its end, or until it is interrupted.
 func (j *job) runOnce(ctx context.Context, s session.Submission) error {
 	e := j.entry()
-	log, err := j.openJournal()
-	if err != nil {
-		return err
-	}
 	s.Config.Hook = j.node.config.Hook
-	spec := engine.JobSpec{ID: e.ID, Name: e.Name, Graph: s.Graph, Journal: log, Config: s.Config}
+	spec := engine.JobSpec{ID: e.ID, Name: e.Name, Graph: s.Graph, Config: s.Config}
+	if !s.Config.Forgetful {
+		log, err := j.openJournal()
+		if err != nil {
+			return err
+		}
+		spec.Journal = log
+	}
 	if e.Savepoint != "" {
 		spec.Restore = func() (*engine.Restore, error) {
 			return openRestore(j.node.savepoints(), e.Savepoint, s.AllowNonRestored)
@@ -177,7 +180,27 @@ func (j *job) runOnce(ctx context.Context, s session.Submission) error {
 	close(j.mu.next)
 	j.mu.next = make(chan struct{})
 	j.mu.Unlock()
-	return ej.Run(ctx)
+	err := ej.Run(ctx)
+	if f := (forbidden{}); err != nil && errors.As(context.Cause(ctx), &f) {
+		err = f
+	}
+	return err
+}
+
+// forbidden ends a job whose user may no longer do what it does. It is not started again.
+type forbidden struct{ error }
+
+func (f forbidden) Unwrap() error { return f.error }
+
+// forbid ends the job because its user may not.
+func (j *job) forbid(err error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if !j.durable {
+		j.mu.interrupt(err)
+		return
+	}
+	j.mu.interrupt(forbidden{err})
 }
 
 // interrupted: the node closes, and the job goes on at its next start.
@@ -268,6 +291,9 @@ func (j *job) failed(ctx context.Context, err error, strategy restarts) (again b
 	now := j.node.now()
 	f := j.failure(err, now)
 	delay, again := strategy.failed(now, 2*rand.Float64()-1)
+	if no := (forbidden{}); errors.As(err, &no) {
+		again = false
+	}
 	state := engine.Failed
 	if again {
 		state = engine.Restarting

@@ -51,6 +51,7 @@ type jobEntry struct {
 	Dir       string            `json:"dir,omitempty"`
 	DDL       int               `json:"ddl"` // how many DDL entries it was planned with
 	Submitted time.Time         `json:"submitted"`
+	User      session.User      `json:"user,omitzero"` // with whose rights it runs; empty: with all
 	// Savepoint is what the job began with.
 	Savepoint string `json:"savepoint,omitempty"`
 

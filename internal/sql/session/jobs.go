@@ -70,9 +70,10 @@ type RestoreOptions struct {
 	Parallelism int
 }
 
-// Submit plans the statement of a submission on a node, and submits it.
-func Submit(ctx context.Context, h Host, sub Submission) (Job, error) {
-	s := New(h, Options{Dir: sub.Dir, Settings: sub.Settings})
+// Submit plans the statement of a submission, and submits it, with the rights of the session
+// and nothing else of it.
+func (s *Session) Submit(ctx context.Context, sub Submission) (Job, error) {
+	s = New(s.host, Options{Dir: sub.Dir, Settings: sub.Settings, Rights: s.options.Rights})
 	s.database = sub.Database
 	stmt, err := parser.ParseStatement(sub.Text)
 	if err != nil {
@@ -175,9 +176,24 @@ func (s *Session) either(name, old string) string {
 	return s.value(old)
 }
 
+// Jobs are those of the node that the session's user may see.
+func (s *Session) Jobs() []Job { return s.visibleJobs() }
+
+// MayControl says whether the user may end a job that may be seen, or change how it runs.
+func (s *Session) MayControl(j Job) error {
+	if s.options.Rights == nil || s.owns(j) {
+		return nil
+	}
+	return s.may(Alter, Cluster, "")
+}
+
+// MayUseFiles says whether the user may have savepoints read and written: files are reached
+// with the node's own rights.
+func (s *Session) MayUseFiles() error { return s.may(Alter, Cluster, "") }
+
 // job finds a job of the node.
 func (s *Session) job(at parser.Node, id string) (Controller, error) {
-	for _, j := range s.host.Jobs() {
+	for _, j := range s.visibleJobs() {
 		if c, ok := j.(Controller); ok && j.ID() == id {
 			return c, nil
 		}
@@ -193,12 +209,18 @@ func (s *Session) stopJob(ctx context.Context, stmt *parser.StopJob) (*Result, e
 	if err != nil {
 		return nil, err
 	}
+	if err := s.MayControl(j); err != nil {
+		return nil, at(stmt, err)
+	}
 	if !stmt.Savepoint {
 		return &Result{}, at(stmt, j.End(ctx))
 	}
 	dir := s.either("execution.checkpointing.savepoint-dir", "state.savepoints.dir")
 	if dir == "" {
 		return nil, &parser.Error{Pos: stmt.Pos(), Msg: "no directory for savepoints: SET 'execution.checkpointing.savepoint-dir' = '…' first"}
+	}
+	if err := s.MayUseFiles(); err != nil {
+		return nil, at(stmt, err)
 	}
 	path, err := j.Stop(ctx, dir)
 	if err != nil {
@@ -229,7 +251,7 @@ func (s *Session) describeJob(stmt *parser.Describe) (*Result, error) {
 
 func (s *Session) showJobs() *Result {
 	var rows [][]any
-	for _, j := range s.host.Jobs() {
+	for _, j := range s.visibleJobs() {
 		rows = append(rows, jobRow(j))
 	}
 	return rowsResult(jobColumns(), rows)
