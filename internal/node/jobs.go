@@ -41,6 +41,7 @@ type job struct {
 		err    error
 		ended  time.Time // also of a failed one
 
+		forgetful bool // it commits nothing
 		strategy  string
 		restarts  int
 		failures  []session.JobFailure // the last ones, the oldest first
@@ -77,6 +78,9 @@ func (n *Node) Submit(ctx context.Context, s session.Submission) (session.Job, e
 		return nil, err
 	}
 	if s.Savepoint != "" {
+		if s.Config.Forgetful {
+			return nil, errors.New("a job that commits nothing ('execution.checkpointing.interval' = '0') cannot begin with a savepoint")
+		}
 		path, err := n.checkSavepoint(ctx, s)
 		if err != nil {
 			return nil, err

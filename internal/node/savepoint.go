@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"path/filepath"
@@ -109,7 +110,7 @@ func (j *job) readJournal() (rec *journal.Recovered, release func(), err error) 
 // Savepoint writes what the job has committed to a new directory below dir. The job is not
 // disturbed: a savepoint is a copy of what its journal says.
 func (j *job) Savepoint(ctx context.Context, dir string) (string, error) {
-	if err := j.begun(ctx); err != nil {
+	if err := errors.Join(j.begun(ctx), j.keepsNothing()); err != nil {
 		return "", err
 	}
 	path, err := j.writeSavepoint(ctx, dir)
@@ -184,7 +185,7 @@ func (j *job) stopWithSavepoint(dir string) (string, error) {
 
 // Stop ends the job with a savepoint.
 func (j *job) Stop(ctx context.Context, dir string) (string, error) {
-	if err := j.begun(ctx); err != nil {
+	if err := errors.Join(j.begun(ctx), j.keepsNothing()); err != nil {
 		return "", err
 	}
 	r := &request{kind: stopJob, dir: dir, reply: make(chan answer, 1)}

@@ -141,10 +141,11 @@ func (j *job) leave() {
 	}
 }
 
-// strategy is the job's restart strategy. One that somebody waits for fails at once.
+// strategy is the job's restart strategy. One that somebody waits for fails at once, and so
+// does one that commits nothing: as in Flink without checkpoints it would start over.
 func (j *job) strategy(s *session.Submission) restarts {
 	def := j.node.config.RestartStrategy
-	if def == "" || s.Waited {
+	if def == "" || s.Waited || s.Config.Forgetful {
 		def = "none"
 	}
 	r, err := newRestarts(s.Settings, def)
@@ -153,7 +154,7 @@ func (j *job) strategy(s *session.Submission) restarts {
 	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.mu.strategy = r.String()
+	j.mu.strategy, j.mu.forgetful = r.String(), s.Config.Forgetful
 	return r
 }
 
@@ -379,6 +380,16 @@ func (j *job) begun(ctx context.Context) error {
 	}
 }
 
+// keepsNothing says that there is nothing of the job to go on with.
+func (j *job) keepsNothing() error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if !j.mu.forgetful {
+		return nil
+	}
+	return errors.New("the job commits nothing ('execution.checkpointing.interval' is 0): there is no state to go on with")
+}
+
 // oneLine is an error as a person reads it.
 func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
 
@@ -409,6 +420,8 @@ func (j *job) endFailed() error {
 func (j *job) Rescale(ctx context.Context, parallelism int) error {
 	groups := j.Status().KeyGroups
 	switch {
+	case j.keepsNothing() != nil:
+		return j.keepsNothing()
 	case parallelism < 1:
 		return fmt.Errorf("a parallelism of %d is none", parallelism)
 	case groups > 0 && parallelism > groups:
