@@ -273,6 +273,23 @@ func (f *flow) restart() {
 	f.job = f.node.job(id).(*job)
 }
 
+// crash opens the node again as a power failure leaves it.
+func (f *flow) crash() {
+	f.t.Helper()
+	id := f.job.ID()
+	left := f.fs.(*vfs.Mem).CrashClone(vfs.CrashOptions{Seed: f.rng.Int63(), UnsyncedDataPercent: f.rng.Intn(101)})
+	if err := f.node.Close(); err != nil {
+		f.t.Fatal(err)
+	}
+	f.fs = left
+	f.open()
+	j := f.node.job(id)
+	if j == nil {
+		f.t.Fatalf("job %s is not there any more", id)
+	}
+	f.job = j.(*job)
+}
+
 // swap stops the job with a savepoint, and restores it as another.
 func (f *flow) swap(parallelism int) {
 	f.t.Helper()
@@ -347,20 +364,22 @@ func TestSavepoints(t *testing.T) {
 
 // TestRandomLife lets a job live through whatever may happen to it, in any order.
 func TestRandomLife(t *testing.T) {
-	for seed := range int64(4) {
+	for seed := range int64(6) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			f := newFlow(t, seed, 1+int(seed)%4)
 			defer func() { f.node.Close() }()
 			for range 12 {
 				f.rows(f.rng.Intn(60))
 				n := 1 + f.rng.Intn(8)
-				switch f.rng.Intn(4) {
+				switch f.rng.Intn(5) {
 				case 0:
 					f.swap(n)
 				case 1:
 					f.rescale(n)
 				case 2:
 					f.restart()
+				case 3:
+					f.crash()
 				}
 			}
 			f.finish()
