@@ -170,7 +170,7 @@ func (x changer) alterTable(stmt *parser.AlterTable) error {
 		}
 		return &parser.Error{Pos: stmt.Name.Pos(), Msg: fmt.Sprintf("table '%s' not found", path)}
 	}
-	if err := x.may(Alter, t); err != nil {
+	if err := x.mayAll(Alter, path); err != nil {
 		return err
 	}
 	if rename, ok := stmt.Action.(*parser.AlterRename); ok {
@@ -197,9 +197,14 @@ func (x changer) alterTable(stmt *parser.AlterTable) error {
 }
 
 // mayReplace asks for the right to drop what has a name.
-func (x changer) mayReplace(path catalog.Path) error {
-	if old := x.catalog.Lookup(path); old != nil {
-		return x.may(Delete, old)
+func (x changer) mayReplace(path catalog.Path) error { return x.mayAll(Delete, path) }
+
+// mayAll asks for a right to all that has a name, hidden or not.
+func (x changer) mayAll(op Operation, path catalog.Path) error {
+	for _, object := range x.catalog.Named(path) {
+		if err := x.may(op, object); err != nil {
+			return err
+		}
 	}
 	return nil
 }
