@@ -18,7 +18,8 @@ const readBytes = 256 << 10
 // last stable offset, and batches of aborted transactions are passed over.
 type reader struct {
 	*layout
-	partition Partition
+	partition ReadPartition
+	topic     string
 	cancel    func()
 	id        TopicID
 	number    int
