@@ -101,10 +101,22 @@ func (c *cluster) ask(ctx context.Context, fn func(context.Context, *kadm.Client
 	defer c.release()
 	ctx, stop := context.WithTimeout(ctx, c.config.patience)
 	defer stop()
-	if err := fn(ctx, kadm.NewClient(client)); err != nil {
-		return c.explain(err)
+	for pause := firstPause; ; pause = min(2*pause, lastPause) {
+		err := fn(ctx, kadm.NewClient(client))
+		switch {
+		case err == nil:
+			return nil
+		case !unreachable(err) || ctx.Err() != nil:
+			return c.explain(err)
+		case pause == firstPause:
+			c.report(fmt.Sprintf("%s: %v; trying again for %v", c.config.where(), err, c.config.patience))
+		}
+		select {
+		case <-ctx.Done():
+			return c.explain(err)
+		case <-time.After(pause):
+		}
 	}
-	return nil
 }
 
 // explain says what a person may do about an error of the cluster's.

@@ -53,7 +53,7 @@ type output struct {
 }
 
 func newReader(l *layout, columns []int) (*reader, error) {
-	r := &reader{layout: l}
+	r := &reader{layout: l, topic: l.topic}
 	keyAt, valueAt := indexOf(l.key), indexOf(l.value)
 	var keyCols, valueCols []int
 	for _, c := range columns {
