@@ -5,12 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	logconn "github.com/millrace/millrace/internal/connector/log"
@@ -107,32 +105,16 @@ func (c *cluster) ask(ctx context.Context, fn func(context.Context, *kadm.Client
 		case err == nil:
 			return nil
 		case !unreachable(err) || ctx.Err() != nil:
-			return c.explain(err)
+			return explain(&c.config, err)
 		case pause == firstPause:
 			c.report(fmt.Sprintf("%s: %v; trying again for %v", c.config.where(), err, c.config.patience))
 		}
 		select {
 		case <-ctx.Done():
-			return c.explain(err)
+			return explain(&c.config, err)
 		case <-time.After(pause):
 		}
 	}
-}
-
-// explain says what a person may do about an error of the cluster's.
-func (c *cluster) explain(err error) error {
-	hint := ""
-	switch {
-	case errors.Is(err, kerr.UnknownTopicOrPartition):
-		hint = "; create the topic, or correct the option 'topic'"
-	case errors.Is(err, kerr.TopicAuthorizationFailed), errors.Is(err, kerr.GroupAuthorizationFailed), errors.Is(err, kerr.TransactionalIDAuthorizationFailed), errors.Is(err, kerr.ClusterAuthorizationFailed):
-		hint = "; give the user an ACL, or name another one in 'properties.sasl.jaas.config'"
-	case errors.Is(err, kerr.SaslAuthenticationFailed):
-		hint = "; correct 'properties.sasl.jaas.config'"
-	case errors.Is(err, context.DeadlineExceeded), unreachable(err):
-		hint = fmt.Sprintf("; it did not answer for %v: check '%s'", c.config.patience, bootstrap)
-	}
-	return fmt.Errorf("%s: %w%s", c.config.where(), err, hint)
 }
 
 // Topics are the names of all topics but Kafka's own.
@@ -227,10 +209,4 @@ func (c *cluster) GroupOffset(ctx context.Context, group, topic string, partitio
 		return nil
 	})
 	return offset, ok, err
-}
-
-// unreachable says whether an error is of the way to a broker, and not a broker's.
-func unreachable(err error) bool {
-	var k *kerr.Error
-	return !errors.As(err, &k) && !errors.Is(err, context.Canceled) && !strings.Contains(err.Error(), "SASL")
 }

@@ -23,6 +23,8 @@ type config struct {
 	partBytes  int32 // of one partition in one answer
 	maxWait    time.Duration
 	patience   time.Duration // default.api.timeout.ms: how long a broker may be away
+
+	transaction time.Duration // transaction.timeout.ms
 }
 
 func readConfig(p map[string]string) (config, error) {
@@ -52,6 +54,7 @@ func readConfig(p map[string]string) (config, error) {
 	c.partBytes = int32(number("max.partition.fetch.bytes", 1<<20))
 	c.maxWait = time.Duration(number("fetch.max.wait.ms", 500)) * time.Millisecond
 	c.patience = time.Duration(number("default.api.timeout.ms", 60_000)) * time.Millisecond
+	c.transaction = time.Duration(number("transaction.timeout.ms", 60_000)) * time.Millisecond
 	return c, err
 }
 

@@ -183,7 +183,7 @@ func (p *partition) take(a *kmsg.FetchResponseTopicPartition, ch chunk, bad erro
 		p.cluster.lose(p, err)
 		return
 	default:
-		p.fail(p.cluster.explain(err))
+		p.fail(explain(&p.cluster.config, err))
 		return
 	}
 	p.found()

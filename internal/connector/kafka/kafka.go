@@ -29,6 +29,7 @@ func Factories(report func(string)) []*connector.Factory {
 			Metadata:  own.Metadata,
 			Check:     check,
 			NewSource: newSource("group-offsets", report),
+			NewSink:   newSink,
 		},
 		{
 			Name:      "upsert-kafka",
@@ -38,6 +39,7 @@ func Factories(report func(string)) []*connector.Factory {
 			Metadata:  own.Metadata,
 			Check:     check,
 			NewSource: newSource("earliest-offset", report),
+			NewSink:   newSink,
 		},
 	}
 }

@@ -31,7 +31,7 @@ func (c *cluster) lose(p *partition, cause error) {
 		}
 	}
 	if time.Since(p.since) > c.config.patience {
-		p.fail(c.explain(cause))
+		p.fail(explain(&c.config, cause))
 		return
 	}
 	c.mu.lost = append(c.mu.lost, p)
@@ -116,6 +116,6 @@ func (c *cluster) settle(p *partition, topics kadm.TopicDetails, err error) {
 		if err == nil {
 			err = kerr.LeaderNotAvailable
 		}
-		p.fail(c.explain(err))
+		p.fail(explain(&c.config, err))
 	}
 }
