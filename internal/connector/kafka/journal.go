@@ -82,7 +82,9 @@ func (t *transaction) abort(ctx context.Context) error {
 	return t.finish(ctx, kgo.TryAbort)
 }
 
-const journalTopic = "__millrace_journal_"
+// journalTopic is the prefix of the names of journals, which are topics like others on
+// the cluster.
+const journalTopic = "millrace_journal_"
 
 // OpenJournal opens the journal of a job where its sinks are, and enlists them; nil if
 // none of them needs it. It fences an earlier run of the same job.
