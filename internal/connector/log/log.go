@@ -4,7 +4,9 @@
 package log
 
 import (
+	"cmp"
 	"context"
+	"strings"
 	"time"
 
 	"github.com/millrace/millrace/internal/connector"
@@ -138,6 +140,7 @@ func Factory(b Broker) *connector.Factory {
 		Formats:  connector.KeyAndValue,
 		Metadata: metadata,
 		Check:    Check,
+		Touches:  touches,
 
 		DefaultFormat: defaultFormat,
 		NewSource: func(t connector.Table, env connector.Env) (connector.Source, error) {
@@ -192,4 +195,30 @@ func (o *own) OpenTopic(_ context.Context, name string) (ReadTopic, error) {
 func (o *own) GroupOffset(_ context.Context, group, topic string, partition int) (int64, bool, error) {
 	offset, ok := o.broker.GroupOffset(group, topic, partition)
 	return offset, ok, nil
+}
+
+// topicsOf are the topics that a table is; "*", which stands for all, of one by a pattern.
+func topicsOf(t connector.Table) []string {
+	if t.Options["topic-pattern"] != "" {
+		return []string{"*"}
+	}
+	return strings.Split(cmp.Or(t.Options["topic"], t.Path[2]), ";")
+}
+
+// transactionalID names the transactions of tables that give no prefix, to who decides
+// on the right to open some: a transaction holds back the readers of its topics.
+const transactionalID = "millrace"
+
+func touches(t connector.Table, write bool) connector.Touches {
+	out := connector.Touches{Topics: topicsOf(t)}
+	if write {
+		if g := t.Options["sink.delivery-guarantee"]; g == "" || g == "exactly-once" {
+			out.TransactionalID = cmp.Or(t.Options["sink.transactional-id-prefix"], transactionalID)
+		}
+		return out
+	}
+	if t.Options["scan.startup.mode"] == "group-offsets" || t.Options["scan.bounded.mode"] == "group-offsets" {
+		out.Group = t.Options["properties.group.id"]
+	}
+	return out
 }
