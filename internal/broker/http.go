@@ -184,7 +184,8 @@ func (h *HTTP) login(r *http.Request) (string, error) {
 		return name, nil
 	}
 	user, password, isBasic := r.BasicAuth()
-	token, isBearer := strings.CutPrefix(header, "Bearer ")
+	scheme, token, _ := strings.Cut(header, " ")
+	isBearer := strings.EqualFold(scheme, "Bearer")
 	known := knownLogin{name: user, until: now.Add(loginPatience)}
 	var err error
 	switch {

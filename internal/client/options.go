@@ -30,7 +30,7 @@ func Options(p map[string]string) ([]kgo.Opt, error) {
 		return nil, fmt.Errorf("security.protocol = %s: expected PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL", protocol)
 	}
 	if strings.HasSuffix(protocol, "SSL") {
-		config, err := clientTLS(p)
+		config, err := TLS(p)
 		if err != nil {
 			return nil, err
 		}
@@ -46,7 +46,8 @@ func Options(p map[string]string) ([]kgo.Opt, error) {
 	return opts, nil
 }
 
-func clientTLS(p map[string]string) (*tls.Config, error) {
+// TLS is the configuration of connections as the properties named ssl.… say.
+func TLS(p map[string]string) (*tls.Config, error) {
 	config := &tls.Config{MinVersion: tls.VersionTLS12}
 	trust, err := pemOf(p, "ssl.truststore.certificates", "ssl.truststore")
 	if err != nil {

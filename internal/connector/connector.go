@@ -93,6 +93,13 @@ type Env struct {
 	// May says why a table must not be read or written by whom the statement is of; nil:
 	// everything may be.
 	May func(Access) error
+	// Delivery is how a sink writes that does not say so itself
+	// (execution.checkpointing.mode): exactly-once, which empty stands for as well, or
+	// at-least-once.
+	Delivery string
+	// Forgetful jobs keep no journal (execution.checkpointing.interval = 0), so that
+	// none of their sinks can be exactly once.
+	Forgetful bool
 }
 
 // Source is a table that can be read. It is made once a job.

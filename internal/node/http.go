@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"crypto/tls"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log"
@@ -75,7 +76,7 @@ func (n *Node) authenticated(next http.Handler) http.Handler {
 			}
 			w.Header().Set("Content-Type", "application/json; charset=UTF-8")
 			w.WriteHeader(http.StatusUnauthorized)
-			fmt.Fprintf(w, "{\"errors\":[%q]}\n", err)
+			json.NewEncoder(w).Encode(map[string][]string{"errors": {err.Error()}})
 			return
 		}
 		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), callerKey{}, c)))
@@ -98,7 +99,7 @@ func (n *Node) serveHTTP() {
 		Version: Version,
 	})
 	n.server = &http.Server{
-		Handler: n.authenticated(n.gateway), ReadHeaderTimeout: 10 * time.Second,
+		Handler: n.authenticated(n.gateway), ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 64 << 10,
 		ErrorLog: log.New(httpErrors{n}, "", 0),
 	}
 	n.running.Go(func() {

@@ -72,18 +72,21 @@ func (n *Node) RunLocal(ctx context.Context, spec engine.JobSpec, allowed func()
 }
 
 func (n *Node) startDurable(e jobEntry, s session.Submission) (*job, error) {
-	log, err := n.openJournal(e.ID)
-	if err != nil {
-		return nil, err
+	spec := engine.JobSpec{ID: e.ID, Name: e.Name, Graph: s.Graph, Config: s.Config}
+	spec.Config.Hook = n.config.Hook
+	if !s.Config.Forgetful {
+		log, err := n.openJournal(e.ID)
+		if err != nil {
+			return nil, err
+		}
+		spec.Journal = log
 	}
 	j := n.newJob(e)
 	j.durable, j.allowed = true, s.Allowed
 	n.mu.Lock()
 	n.mu.jobs = append(n.mu.jobs, j)
 	n.mu.Unlock()
-	c := s.Config
-	c.Hook = n.config.Hook
-	j.run(n.ctx, engine.JobSpec{ID: e.ID, Name: e.Name, Graph: s.Graph, Journal: log, Config: c})
+	j.run(n.ctx, spec)
 	return j, nil
 }
 

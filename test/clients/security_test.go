@@ -244,9 +244,10 @@ sasl.jaas.config=org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginMo
 		t.Error("a token that has expired is accepted")
 	}
 
-	certified := startSecured(t, "listener.security.protocol.map=HTTP:SSL,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT,SASL_SSL:SASL_SSL")
+	certified := startSecured(t, "listener.security.protocol.map=HTTP:SSL,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT,SASL_SSL:SASL_SSL",
+		`listener.name.http.ssl.principal.mapping.rules=RULE:^CN=([^,]*),OU=services.*$/sql-$1/L`)
 	if _, err := sql(certified, certified.properties(t, "SSL", "", "", ""), "CREATE TABLE t (a INT)"); err == nil ||
-		!strings.Contains(err.Error(), "User:billing may not CREATE TOPIC 't'") {
+		!strings.Contains(err.Error(), "User:sql-billing may not CREATE TOPIC 't'") {
 		t.Errorf("a client's certificate: %v", err)
 	}
 	nobody := certified.write(t, "nobody.properties", []byte("security.protocol=SSL\nssl.truststore.location="+certified.dir+"/ca.pem\n"))

@@ -60,14 +60,19 @@ func newSink(t connector.Table, env connector.Env) (connector.Sink, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &sink{table: t, env: env, config: c, rows: rows, guarantee: t.Options["sink.delivery-guarantee"]}
+	s := &sink{table: t, env: env, config: c, rows: rows, guarantee: connector.AtLeastOnce}
+	if t.Options["sink.delivery-guarantee"] != "" {
+		if s.guarantee, err = env.Guarantee(t.Options); err != nil {
+			return nil, err
+		}
+	}
 	s.fixed, s.robin = t.Options["sink.partitioner"] == "fixed", t.Options["sink.partitioner"] == "round-robin"
 	s.mu.now, s.mu.sealed = new(sync.WaitGroup), new(sync.WaitGroup)
 	return s, nil
 }
 
 func (s *sink) ChangelogMode(types.KindSet) types.KindSet { return s.rows.Changelog() }
-func (s *sink) Transactional() bool                       { return s.guarantee == "exactly-once" }
+func (s *sink) Transactional() bool                       { return s.guarantee == connector.ExactlyOnce }
 
 // Identity is none: the transactional id is the job's.
 func (s *sink) Identity(context.Context) ([]byte, error) { return nil, nil }
@@ -144,7 +149,7 @@ func (s *sink) Prepare(context.Context, int64) ([]byte, error) {
 	s.mu.Lock()
 	sealed := s.mu.sealed
 	s.mu.Unlock()
-	if s.guarantee != "none" {
+	if s.guarantee != connector.NoGuarantee {
 		done := make(chan struct{})
 		go func() { sealed.Wait(); close(done) }()
 		select {

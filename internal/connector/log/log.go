@@ -115,7 +115,7 @@ var options = []connector.Option{
 	{Name: "scan.bounded.timestamp-millis", Type: "int", Check: connector.AtLeast(0), Doc: "End of the mode timestamp, epoch milliseconds."},
 	{Name: "scan.bounded.specific-offsets", Type: "string", Check: checkOffsets, Doc: "End of the mode specific-offsets."},
 	{Name: "sink.partitioner", Type: "enum", Values: []string{"default", "fixed", "round-robin"}, Default: "default", Doc: "Partition of a record without a key; records with one go by its murmur2 hash, as in Kafka."},
-	{Name: "sink.delivery-guarantee", Type: "enum", Values: []string{"exactly-once", "at-least-once", "none"}, Default: "exactly-once", Doc: "How results are written."},
+	{Name: "sink.delivery-guarantee", Type: "enum", Values: []string{connector.ExactlyOnce, connector.AtLeastOnce, connector.NoGuarantee}, Default: connector.ExactlyOnce, Doc: "How results are written: seen when committed, and once; seen at once, and some again after a failure; or without waiting for the disk either. Not given, 'execution.checkpointing.mode' says so too."},
 	{Name: "sink.transactional-id-prefix", Type: "string", Doc: "Accepted for Flink's sake; the job's journal is the coordinator."},
 	{Name: "properties.", Type: "map", Doc: "Client properties; of these group.id acts here."},
 }
@@ -158,8 +158,10 @@ func Factory(b Broker) *connector.Factory {
 			if err := l.writable(); err != nil {
 				return nil, err
 			}
-			_, _, err = l.encoders()
-			return newSink(l, b), err
+			if _, _, err := l.encoders(); err != nil {
+				return nil, err
+			}
+			return newSink(l, b)
 		},
 	}
 }

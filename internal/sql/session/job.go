@@ -31,7 +31,9 @@ func (s *Session) plan(stmt parser.Stmt) (st *plan.Statement, does *accesses, er
 		p := optimize.Planner{Catalog: c, Options: optimize.Options{
 			Batch:    s.batch(),
 			Location: location,
-			Env:      connector.Env{Now: s.options.Now, Location: location, Params: s.settings, May: does.env()},
+			Env: connector.Env{
+				Now: s.options.Now, Location: location, Params: s.settings, May: does.env(), Delivery: s.delivery(), Forgetful: s.forgetful(),
+			},
 		}}
 		st, err = p.Plan(stmt)
 		return at(stmt, err)
