@@ -4,6 +4,7 @@
 package log
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -111,6 +112,7 @@ func Factory(b Broker) *connector.Factory {
 		Formats:  connector.KeyAndValue,
 		Metadata: metadata,
 		Check:    check,
+		Touches:  touches,
 
 		DefaultFormat: defaultFormat,
 		NewSource: func(t connector.Table, env connector.Env) (connector.Source, error) {
@@ -131,4 +133,30 @@ func Factory(b Broker) *connector.Factory {
 			return newSink(l, b)
 		},
 	}
+}
+
+// topicOf is the topic that a table is.
+func topicOf(t connector.Table) string {
+	if topic := t.Options["topic"]; topic != "" {
+		return topic
+	}
+	return t.Path[2]
+}
+
+// transactionalID names the transactions of tables that give no prefix, to who decides
+// on the right to open some: a transaction holds back the readers of its topics.
+const transactionalID = "millrace"
+
+func touches(t connector.Table, write bool) connector.Touches {
+	out := connector.Touches{Topic: topicOf(t)}
+	if write {
+		if g := t.Options["sink.delivery-guarantee"]; g == "" || g == "exactly-once" {
+			out.TransactionalID = cmp.Or(t.Options["sink.transactional-id-prefix"], transactionalID)
+		}
+		return out
+	}
+	if t.Options["scan.startup.mode"] == "group-offsets" || t.Options["scan.bounded.mode"] == "group-offsets" {
+		out.Group = t.Options["properties.group.id"]
+	}
+	return out
 }
