@@ -27,8 +27,8 @@ func TestStateOnDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range []struct{ query, want string }{
-		{"SELECT COUNT(*), SUM(n) FROM (SELECT k, COUNT(*) AS n, MAX(pad) FROM t GROUP BY k) HAVING SUM(n) = 60000", "20000,60000"},
-		{"SELECT COUNT(*) FROM t AS a JOIN t AS b ON a.k = b.k HAVING COUNT(*) = 180000", "180000"},
+		{"SELECT COUNT(*), SUM(n), MAX(p) > '' FROM (SELECT k, COUNT(*) AS n, MAX(pad) AS p FROM t GROUP BY k) HAVING SUM(n) = 60000", "20000,60000,true"},
+		{"SELECT COUNT(*) FROM t AS a JOIN t AS b ON a.k = b.k AND a.pad <= b.pad HAVING COUNT(*) = 120000", "120000"},
 	} {
 		var s screen
 		err := RunScript(context.Background(), ScriptRun{
