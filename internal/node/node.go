@@ -21,6 +21,7 @@ import (
 	"github.com/millrace/millrace/internal/connector/kafka"
 	logconn "github.com/millrace/millrace/internal/connector/log"
 	"github.com/millrace/millrace/internal/connector/print"
+	"github.com/millrace/millrace/internal/engine/state"
 	"github.com/millrace/millrace/internal/gateway"
 	"github.com/millrace/millrace/internal/sql/catalog"
 	"github.com/millrace/millrace/internal/sql/session"
@@ -64,7 +65,8 @@ type Node struct {
 	connectors []*connector.Factory
 	shared     *session.Shared
 	gateway    *gateway.Gateway
-	door       *broker.HTTP // nil where HTTP is open to all
+	memory     *state.Budget // for the jobs' state
+	door       *broker.HTTP  // nil where HTTP is open to all
 	kafka      []kafkaListener
 	http       net.Listener
 	server     *http.Server
@@ -113,6 +115,9 @@ func Open(config Config) (_ *Node, err error) {
 	n.broker, err = broker.Open(broker.Config{FS: files, Dir: dir, Advertised: config.Advertised, Settings: config.Settings, Report: n.report})
 	if err != nil {
 		return nil, unusable(config.Data, err)
+	}
+	if err := n.openState(); err != nil {
+		return nil, err
 	}
 	n.link = &logBroker{broker: n.broker, closing: n.ctx}
 	n.connectors = connectors(n.link, n.report)
