@@ -7,8 +7,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// timerSlack is by how much the kernel may lengthen a sleep. Timers become as much less exact: the shortest here are milliseconds.
-const timerSlack = 500 * time.Microsecond
+// timerSlack is by how much the kernel may lengthen a sleep. In an idle node timers become as much less exact, and a goroutine that
+// waits for the processor of one in a long system call gets it as much later.
+const timerSlack = time.Millisecond
 
 // quietMonitor makes the Go runtime's monitor thread wake less often. It sleeps for 20 µs at a time while processors fall idle and
 // come back, which in a node that serves a few thousand requests or syncs a second is always: some 13,000 wake-ups a second, a
