@@ -98,6 +98,7 @@ func (n *Node) RunLocal(ctx context.Context, spec engine.JobSpec, allowed func()
 	spec.ID = newJobID()
 	j := n.newJob(jobEntry{ID: spec.ID, Name: spec.Name, Submitted: n.now()})
 	ctx, cancel := context.WithCancelCause(ctx)
+	n.placeState(&spec)
 	ej := engine.NewJob(spec)
 	j.mu.engine, j.mu.interrupt, j.allowed = ej, cancel, allowed
 	n.ask(j)

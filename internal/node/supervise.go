@@ -175,6 +175,7 @@ func (j *job) runOnce(ctx context.Context, s session.Submission) error {
 			return openRestore(j.node.savepoints(), e.Savepoint, s.AllowNonRestored)
 		}
 	}
+	j.node.placeState(&spec)
 	ej := engine.NewJob(spec)
 	j.mu.Lock()
 	j.mu.engine, j.mu.state, j.mu.err, j.mu.ended, j.mu.nextStart = ej, "", nil, time.Time{}, time.Time{}
