@@ -2,6 +2,7 @@ package state
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"runtime"
 	"runtime/metrics"
@@ -80,4 +81,58 @@ func gcCPU() float64 {
 	sample := []metrics.Sample{{Name: "/cpu/classes/gc/total:cpu-seconds"}}
 	metrics.Read(sample)
 	return sample[0].Value.Float64()
+}
+
+// BenchmarkSpill updates keys at random, of a table that is five times as large as the
+// memory it may use.
+func BenchmarkSpill(b *testing.B) {
+	const batch, budget = 4096, 16 << 20
+	spill := NewSpill(b.TempDir())
+	defer spill.Close()
+	s := NewStore(128)
+	s.SpillTo(spill)
+	tab := s.Table(TableSpec{
+		Name: "t", Key: []types.Type{types.TBigInt.Required()}, HashKey: 1,
+		Value: []types.Type{types.TBigInt.Required(), types.TString},
+	})
+	keys, ids := vec.New(types.TBigInt.Required(), batch, 0), make([]int32, batch)
+	text := make([]byte, 80)
+	most := int64(0)
+	step := func() {
+		tab.Lookup([]*vec.Vector{keys}, nil, true, ids)
+		for _, id := range ids {
+			tab.Value(0).I64[id]++
+			tab.Value(1).SetBytes(int(id), text)
+		}
+		tab.TouchAll(ids)
+		most = max(most, s.LiveBytes())
+		s.Forget()
+		if s.LiveBytes() > budget {
+			s.Evict(budget*8/10, 1<<31-1)
+		}
+	}
+	rows := int64(0)
+	for ; s.LiveBytes()+s.SpilledRows()*130 < 5*budget; rows += batch {
+		for i := range keys.I64 {
+			keys.I64[i] = rows + int64(i)
+		}
+		step()
+	}
+	r := rand.New(rand.NewPCG(1, 1))
+	n := 0
+	for b.Loop() {
+		for i := range keys.I64 {
+			keys.I64[i] = r.Int64N(rows)
+		}
+		step()
+		n += batch
+	}
+	if int64(tab.Len()) != rows {
+		b.Fatal(tab.Len(), rows)
+	}
+	b.ReportMetric(float64(n)/b.Elapsed().Seconds()/1e6, "Mrows/s")
+	b.ReportMetric(float64(rows)/1e6, "Mrows")
+	b.ReportMetric(float64(most)/(1<<20), "MB-live")
+	b.ReportMetric(float64(s.MemBytes())/(1<<20), "MB-held")
+	b.ReportMetric(float64(s.DiskBytes())/(1<<20), "MB-disk")
 }
