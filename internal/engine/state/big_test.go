@@ -1,3 +1,5 @@
+//go:build linux
+
 package state
 
 import (
@@ -8,6 +10,7 @@ import (
 	"runtime/metrics"
 	"slices"
 	"strconv"
+	"syscall"
 	"testing"
 	"time"
 
@@ -24,7 +27,7 @@ func bigRows() int {
 }
 
 // BenchmarkKeys fills a table of an aggregate, 4096 new keys a batch, and says what a
-// key takes, how long the longest batch took, and what a cycle of the garbage
+// key takes, how much CPU the longest batch took, and what a cycle of the garbage
 // collector costs then.
 func BenchmarkKeys(b *testing.B) {
 	for range b.N {
@@ -37,30 +40,42 @@ func BenchmarkKeys(b *testing.B) {
 		const batch = 4096
 		keys, ids := vec.New(types.TBigInt.Required(), batch, 0), make([]int32, batch)
 		var took []time.Duration
+		runtime.LockOSThread()
 		for next := 0; next < n; next += batch {
 			for i := range keys.I64 {
 				keys.I64[i] = int64(next + i)
 			}
-			began := time.Now()
+			began := threadCPU()
 			tab.Lookup([]*vec.Vector{keys}, nil, true, ids)
 			for _, id := range ids {
 				tab.Value(0).I64[id]++
 			}
-			took = append(took, time.Since(began))
+			took = append(took, threadCPU()-began)
 			if next/batch%16 == 15 {
 				s.AppendDelta(nil)
 			}
 		}
+		runtime.UnlockOSThread()
 		slices.Sort(took)
 		b.ReportMetric(float64(s.MemBytes())/float64(tab.Len()), "B/key")
-		b.ReportMetric(took[len(took)/2].Seconds()*1e3, "ms/batch-p50")
-		b.ReportMetric(took[len(took)-1].Seconds()*1e3, "ms/batch-max")
+		b.ReportMetric(took[len(took)/2].Seconds()*1e3, "cpu-ms/batch-p50")
+		b.ReportMetric(took[len(took)-1].Seconds()*1e3, "cpu-ms/batch-max")
 		cycle, cpu := gcCycle()
 		b.ReportMetric(cycle.Seconds()*1e3, "ms/gc")
 		b.ReportMetric(cpu*1e3, "cpu-ms/gc")
 		b.ReportMetric(float64(len(took)*batch)/b.Elapsed().Seconds()/1e6, "Mkeys/s")
 		runtime.KeepAlive(s)
 	}
+}
+
+// threadCPU is what this thread has used of a processor: on a machine that others use,
+// too, it says more than the time that has passed.
+func threadCPU() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_THREAD, &u); err != nil {
+		panic(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // gcCycle is how long a cycle of the garbage collector takes, and of how much CPU.
