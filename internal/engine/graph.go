@@ -100,6 +100,8 @@ type SourceSpec struct {
 	// IdleTimeout is how long after its last append a drained split stops holding
 	// the watermark back; 0: it never stops.
 	IdleTimeout time.Duration
+	// Alignment holds the source back where it is ahead of others.
+	Alignment Alignment
 	// Filter is the predicate that was pushed down to the scan, or nil.
 	Filter func() vec.Expr
 }

@@ -119,6 +119,8 @@ type Job struct {
 	workers   []*worker
 	team      *team
 	splits    [][]*split // by node, in the order of the journal
+	// alignments are the groups of sources that read no further apart.
+	alignments []*alignment
 
 	numbers []int                 // by node: its place in the journal's begin record
 	nodes   []int                 // the other way round

@@ -59,6 +59,7 @@ func (j *Job) start() (finished bool, err error) {
 	if err := j.openEnds(); err != nil {
 		return false, err
 	}
+	j.newAlignments()
 	j.team = newTeam(j.workers)
 	return false, nil
 }
@@ -329,7 +330,7 @@ func (j *Job) openSource(number, node int, splits []journal.Split) error {
 		if !j.layout.single[node] {
 			w = j.workers[i*len(j.workers)/len(splits)]
 		}
-		s := &split{id: sp.ID, worker: w.index, in: w.nodes[node], watermark: vec.MinTime}
+		s := &split{id: sp.ID, worker: w.index, in: w.nodes[node], watermark: vec.MinTime, limit: vec.MaxTime}
 		from := connector.Split{ID: sp.ID, Start: sp.Start, End: sp.End}
 		if j.marks != nil {
 			m := j.marks[number][i]

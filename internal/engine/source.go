@@ -19,7 +19,11 @@ type split struct {
 	watermark  int64
 	idle, done bool
 
+	drift, limit int64 // of its alignment group; limit is vec.MaxTime if nothing holds it
+	held         bool  // it was not read in this step, being ahead of its group
+
 	empty         bool   // in this step
+	told          bool   // it gave rows in this step
 	changed       bool   // since the last commit
 	position      []byte // at the last commit
 	journaledIdle bool
@@ -54,7 +58,8 @@ func newPipeline(s *SourceSpec) *pipeline {
 func (w *worker) poll() error {
 	live := 0
 	for _, s := range w.splits {
-		if s.empty = s.done; !s.empty {
+		s.held, s.told = !s.done && s.ahead(), false
+		if s.empty = s.done || s.held; !s.empty {
 			live++
 		}
 	}
@@ -69,6 +74,7 @@ func (w *worker) poll() error {
 		if err != nil {
 			return err
 		}
+		s.empty = s.empty || s.ahead()
 		if s.empty {
 			live--
 		}
@@ -94,6 +100,7 @@ func (w *worker) pollSplit(s *split, limit int) (int, error) {
 	w.read += b.Len()
 	s.in.metrics.RowsIn += int64(b.Len())
 	if b.Len() > 0 {
+		s.told = true
 		s.wakeUp(s.in.mark.watermark)
 		if err := w.pass(s, b); err != nil {
 			return 0, err

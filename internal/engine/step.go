@@ -79,7 +79,7 @@ func (j *Job) loop() error {
 		if ended {
 			return nil
 		}
-		if !j.polled && j.turn.read {
+		if !j.polled && j.turn.read && !j.released() {
 			j.sleep()
 		}
 	}
@@ -90,6 +90,7 @@ func (j *Job) step() error {
 	started := time.Now()
 	j.turn = turn{now: j.stepTime(), rows: j.pace.rows, read: !j.restored, advance: !j.config.Batch || j.ended()}
 	j.restored = false
+	j.align()
 	if err := j.team.do((*worker).step); err != nil {
 		return err
 	}
