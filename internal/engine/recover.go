@@ -227,7 +227,7 @@ func (w *worker) place(index int, n *Node) (err error) {
 			w.alarms = append(w.alarms, in)
 		}
 		return in.op.Open(&operator.Context{
-			Worker: worker, Workers: workers, Eval: &w.eval, State: in.store, Metrics: &in.metrics,
+			Worker: worker, Workers: workers, Eval: &w.eval, State: in.store, Metrics: &in.metrics, KeepLate: w.sideOutput(in),
 		})
 	}
 	return nil
@@ -254,6 +254,10 @@ func (j *Job) connect() {
 			}
 			for _, w := range j.workers {
 				if in := w.nodes[input.Node]; in != nil {
+					if input.Late != nil {
+						in.late = append(in.late, out{to: w.nodes[to], port: port})
+						continue
+					}
 					later := x == nil && j.layout.level[to] > from
 					in.outs = append(in.outs, out{to: w.nodes[to], port: port, later: later, exchange: x})
 				}

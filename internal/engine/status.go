@@ -227,7 +227,7 @@ func (p *Progress) add(n *Node, s *NodeStatus) {
 				p.Behind += sp.Behind
 			}
 		}
-	case n.Sink != nil:
+	case n.Sink != nil && !n.Sink.Late:
 		p.RowsOut += s.RowsIn
 		p.Watermark = min(p.Watermark, s.Watermark)
 	}

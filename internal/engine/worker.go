@@ -62,6 +62,7 @@ type instance struct {
 	mark    mark // of the output
 	emit    operator.Emit
 	outs    []out
+	late    []out          // side outputs, all to sinks on this worker
 	inbox   [][]*vec.Batch // by input port
 }
 

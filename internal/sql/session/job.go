@@ -65,6 +65,7 @@ func (s *Session) lower(st *plan.Statement, collect connector.Sink) (*engine.Gra
 		IdleTimeout: s.duration("table.exec.source.idle-timeout"),
 		DropNulls:   s.value("table.exec.sink.not-null-enforcer") == "DROP",
 		Collect:     collect,
+		Late:        s.late(st),
 	})
 }
 
