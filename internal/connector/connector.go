@@ -153,6 +153,9 @@ type Status struct {
 	LastAppend time.Time
 	// Behind is how many rows or offsets are unread, -1 if unknown.
 	Behind int64
+	// Hidden is how many offsets there are that an open transaction hides; 0 where
+	// there are no transactions.
+	Hidden int64
 	// Skipped counts rows left out by ignore-parse-errors.
 	Skipped int64
 }

@@ -147,7 +147,7 @@ func NewJob(spec JobSpec) *Job {
 	j.pace = newPace(&j.config)
 	b := &j.board.mu.status
 	b.ID, b.Name, b.State = spec.ID, spec.Name, Created
-	b.Workers, b.Params = j.config.Workers, spec.Config.Params
+	b.Workers, b.Batch, b.Params = j.config.Workers, j.config.Batch, spec.Config.Params
 	b.Progress.Watermark = vec.MinTime
 	return j
 }

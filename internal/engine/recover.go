@@ -341,6 +341,7 @@ func (j *Job) openSource(number, node int, splits []journal.Split) error {
 			s.position, from.Start = m.Position, m.Position
 			s.watermark, s.idle, s.done, s.journaledIdle = m.Watermark, m.Idle, m.Done, m.Idle
 		}
+		s.stood = s.watermark
 		w.splits = append(w.splits, s)
 		j.splits[node] = append(j.splits[node], s)
 		if s.done {

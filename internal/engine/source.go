@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/millrace/millrace/internal/connector"
 	"github.com/millrace/millrace/internal/types"
@@ -17,6 +18,8 @@ type split struct {
 	status connector.Status
 
 	watermark  int64
+	stood      int64     // the watermark at the last look,
+	since      time.Time // which was reached then
 	idle, done bool
 
 	drift, limit int64 // of its alignment group; limit is vec.MaxTime if nothing holds it
@@ -114,6 +117,9 @@ func (w *worker) look() error {
 	for _, s := range w.splits {
 		if s.done {
 			continue
+		}
+		if s.watermark != s.stood {
+			s.stood, s.since = s.watermark, w.job.turn.now
 		}
 		s.status = s.reader.Status()
 		if s.done = s.status.Done; s.done {

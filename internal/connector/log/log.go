@@ -51,6 +51,9 @@ type Partition interface {
 	Aborted(from, to int64) ([]Aborted, error)
 	StartOffset() int64
 	LastStableOffset() int64
+	// HighWatermark is the end of what is durable: what lies between the last stable
+	// offset and it belongs to transactions that are open, or stands behind them.
+	HighWatermark() int64
 	// OffsetForTime is the first offset whose timestamp is ts or later.
 	OffsetForTime(ts int64) (offset int64, ok bool, err error)
 	// Producer is what the partition knows of a producer.

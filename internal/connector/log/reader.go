@@ -349,6 +349,7 @@ func (r *reader) Status() connector.Status {
 		Drained:    r.next >= lso,
 		LastAppend: r.partition.LastAppend(),
 		Behind:     max(0, limit-r.next),
+		Hidden:     max(0, r.partition.HighWatermark()-lso),
 		Skipped:    r.value.Skipped() + r.keyless,
 	}
 }

@@ -338,6 +338,9 @@ func (s *Session) object(c *catalog.Catalog, n parser.ObjectName) (any, error) {
 }
 
 func (s *Session) describe(stmt *parser.Describe) (*Result, error) {
+	if stmt.Kind == parser.KindJob {
+		return s.describeJob(stmt)
+	}
 	if stmt.Kind != parser.KindTable && stmt.Kind != parser.KindView {
 		return nil, unsupported(stmt, "DESCRIBE "+string(stmt.Kind))
 	}
