@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -33,6 +34,8 @@ func newLateWorld() *lateWorld {
 }
 
 func (w *lateWorld) clone() *lateWorld {
+	disk.Lock()
+	defer disk.Unlock()
 	return &lateWorld{w.topic, w.journal.clone(), w.results.clone(), w.late.clone()}
 }
 
@@ -57,7 +60,10 @@ func (w *lateWorld) job(t *testing.T, c Config) *Job {
 func (w *lateWorld) crashAt(t *testing.T, c Config, point string, n int) (crashed *lateWorld) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
+	var mu sync.Mutex
 	c.Hook = func(p string) {
+		mu.Lock()
+		defer mu.Unlock()
 		if p == point && crashed == nil {
 			if n--; n == 0 {
 				crashed = w.clone()
