@@ -230,5 +230,11 @@ type Writer interface {
 	Close() error
 }
 
+// Blocker is a Writer that may have to wait for its sink.
+type Blocker interface {
+	// Blocked is how long it has waited so far.
+	Blocked() time.Duration
+}
+
 // Options are the WITH options of a table.
 type Options map[string]string

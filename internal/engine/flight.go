@@ -183,6 +183,7 @@ func (j *Job) land(wait bool) error {
 		j.committed(f.record)
 	}
 	j.showCommit(f.epoch, o.took)
+	j.measureCommit(f)
 	return nil
 }
 

@@ -22,6 +22,8 @@ type split struct {
 	since      time.Time // which was reached then
 	idle, done bool
 
+	lag int64 // of the last row that was read: the step's time less its event time, ms
+
 	drift, limit int64 // of its alignment group; limit is vec.MaxTime if nothing holds it
 	held         bool  // it was not read in this step, being ahead of its group
 
@@ -199,6 +201,11 @@ func (p *pipeline) tell(w *worker, s *split, b *vec.Batch) (*vec.Batch, error) {
 		}
 	}
 	s.watermark = wm
+	if n := b.Len(); n > 0 {
+		if t, r := b.Cols[p.spec.RowTime], b.Row(n-1); !t.IsNull(r) {
+			s.fetched(w.job.turn.now, floorDiv(t.I64[r], t.Type.Unit().PerSecond()/1000))
+		}
+	}
 	out := *b
 	out.Before = before
 	return &out, nil

@@ -37,6 +37,10 @@ type Status struct {
 	Epoch      int64
 	CommitTook time.Duration
 	Progress   Progress
+	// Commit is the last one.
+	Commit CommitStatus
+	// Tasks are how the workers spend their time.
+	Tasks []WorkerStatus
 	// Nodes are in the graph's order.
 	Nodes []NodeStatus
 	// Notes are what a person should know: damage found in the journal.
@@ -66,6 +70,9 @@ type NodeStatus struct {
 	Waits *operator.Wait
 	// StateRows and StateBytes are what it remembers.
 	StateRows, StateBytes int64
+
+	// Subtasks are the node on each worker that runs it.
+	Subtasks []SubtaskStatus
 
 	// Of a source:
 
@@ -117,6 +124,9 @@ type SplitStatus struct {
 	Behind, Hidden int64
 	// Held: it is not read, being ahead of its alignment group.
 	Held bool
+	// FetchLag is how far the event time of the last row was behind the clock when it was
+	// read, in milliseconds.
+	FetchLag int64
 }
 
 // Progress is what a line about a running job shows.
@@ -236,9 +246,14 @@ func (j *Job) publish(quiet bool) {
 		nodes[i] = j.nodeStatus(i, n)
 		total.add(n, &nodes[i])
 	}
+	tasks := make([]WorkerStatus, len(j.workers))
+	for i, w := range j.workers {
+		tasks[i] = w.status()
+	}
 	j.board.mu.Lock()
 	defer j.board.mu.Unlock()
 	s := &j.board.mu.status
+	s.Tasks = tasks
 	total.RowsPerSecond = j.rate.learn(total.RowsRead, time.Now())
 	s.Progress, s.Nodes = total, nodes
 	j.shown = time.Now()
@@ -271,7 +286,7 @@ func (j *Job) nodeStatus(i int, n *Node) NodeStatus {
 		s.Splits = append(s.Splits, SplitStatus{
 			ID: sp.id, Worker: sp.worker, Position: sp.position, Watermark: sp.mark().watermark,
 			Idle: sp.idle, Done: sp.done, Since: sp.since, LastAppend: sp.status.LastAppend,
-			Behind: sp.status.Behind, Hidden: sp.status.Hidden, Held: sp.held,
+			Behind: sp.status.Behind, Hidden: sp.status.Hidden, Held: sp.held, FetchLag: sp.lag,
 		})
 	}
 	return s
@@ -282,11 +297,12 @@ func (j *Job) nodeStatus(i int, n *Node) NodeStatus {
 func (j *Job) addHeld(s *NodeStatus, node int) {
 	for _, w := range j.workers {
 		in := w.nodes[node]
-		if in == nil || in.op == nil {
+		if in == nil {
 			continue
 		}
-		s.StateRows += int64(in.store.Rows())
-		s.StateBytes += in.store.MemBytes()
+		sub := w.subtask(in)
+		s.Subtasks = append(s.Subtasks, sub)
+		s.StateRows, s.StateBytes = s.StateRows+sub.StateRows, s.StateBytes+sub.StateBytes
 		if op, ok := in.op.(operator.Waiter); ok {
 			if wait, held := op.Waits(); held && (s.Waits == nil || wait.At < s.Waits.At) {
 				s.Waits = &wait

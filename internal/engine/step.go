@@ -115,7 +115,7 @@ func (j *Job) step() error {
 	j.turn = turn{now: j.stepTime(), rows: j.pace.rows, read: !j.restored, advance: !j.config.Batch || j.ended()}
 	j.restored = false
 	j.align()
-	if err := j.team.do((*worker).step); err != nil {
+	if err := j.team.do((*worker).measured); err != nil {
 		return err
 	}
 	most := 0

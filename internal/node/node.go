@@ -69,6 +69,7 @@ type Node struct {
 	ctx        context.Context
 	stop       context.CancelCauseFunc
 	running    sync.WaitGroup
+	measured   measured
 
 	mu struct {
 		sync.Mutex
@@ -236,7 +237,7 @@ func (n *Node) serve() {
 			},
 			Version: Version,
 		})
-		n.server = &http.Server{Handler: n.gateway, ReadHeaderTimeout: 10 * time.Second}
+		n.server = &http.Server{Handler: n.withMetrics(n.gateway), ReadHeaderTimeout: 10 * time.Second}
 		n.running.Go(func() {
 			if err := n.server.Serve(n.http); !errors.Is(err, http.ErrServerClosed) {
 				n.report(fmt.Sprintf("http: %v", err))

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/millrace/millrace/internal/format"
 	"github.com/millrace/millrace/internal/types"
@@ -14,6 +16,7 @@ import (
 // writer encodes the rows of one worker, a batch a partition.
 type writer struct {
 	*sink
+	blocked    atomic.Int64 // ns that it waited at the gate
 	key, value format.Encoder
 	meta       recordMeta
 	keyCols    []int
@@ -167,7 +170,7 @@ func (w *writer) flush(n int) (err error) {
 	if b == nil || b.Count() == 0 {
 		return nil
 	}
-	if w.mu.batches[n], err = w.append(w.ctx, n, b); err != nil {
+	if w.mu.batches[n], err = w.append(w.ctx, n, b, &w.blocked); err != nil {
 		return err
 	}
 	w.mu.robin = (w.mu.robin + 1) % len(w.mu.batches)
@@ -194,3 +197,6 @@ func (w *writer) Flush() error {
 }
 
 func (w *writer) Close() error { return nil }
+
+// Blocked is how long the writer has waited at the sink's gate.
+func (w *writer) Blocked() time.Duration { return time.Duration(w.blocked.Load()) }

@@ -140,6 +140,9 @@ func (w *Writer) Commit(ctx context.Context, c *Commit) error {
 // Full says whether the run just committed was a full one.
 func (w *Writer) Full() bool { return w.full }
 
+// RunBytes is the size of the run just committed.
+func (w *Writer) RunBytes() int64 { return w.bytes }
+
 // Trim lets the log forget what the full run just committed replaces.
 func (w *Writer) Trim() error {
 	if !w.full {
