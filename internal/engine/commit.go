@@ -92,7 +92,8 @@ func (j *Job) cut(finished bool) error {
 	o := &j.out
 	o.epoch++
 	o.cut = time.Now()
-	f := &flight{epoch: o.epoch, done: make(chan struct{})}
+	f := &flight{epoch: o.epoch, done: make(chan struct{}), trace: j.takeTrace()}
+	f.stage("cut")
 	if o.writer != nil {
 		f.full = o.writer.Due()
 		f.record = &journal.Commit{Time: j.turn.now, Finished: finished}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/millrace/millrace/internal/engine/journal"
+	"github.com/millrace/millrace/internal/trace"
 	"github.com/millrace/millrace/internal/vec"
 )
 
@@ -46,6 +47,8 @@ type Config struct {
 	// Params are the session options that the job was made with; Status shows
 	// them.
 	Params map[string]string
+	// Tracer gets a trace of each epoch; nil: none is noted.
+	Tracer *trace.Tracer
 	// Hook is called at named points around a commit (see Points), for tests that
 	// kill there; by several goroutines at once.
 	Hook func(point string)
@@ -130,6 +133,7 @@ type Job struct {
 	nodes   []int                 // the other way round
 	marks   [][]journal.SplitMark // by source and split of the begin record; nil for a new job
 
+	tracing  *epochTrace // of the epoch under way; nil: not traced, or not begun
 	turn     turn
 	pace     pace
 	restored bool // and no step was made since

@@ -127,6 +127,7 @@ func (j *Job) step() error {
 		j.dirty = j.dirty || w.polled || w.moved
 	}
 	j.pace.learn(most, time.Since(started))
+	j.traceStep(started)
 	return nil
 }
 

@@ -25,6 +25,7 @@ var lattice = map[string][]string{
 	"internal/types":     {},
 	"internal/lint":      {},
 	"internal/metrics":   {},
+	"internal/trace":     {},
 	"internal/commitlog": {"internal/vfs", "internal/wire", "internal/metrics"},
 
 	"internal/broker/auth":      {},
@@ -49,7 +50,7 @@ var lattice = map[string][]string{
 	"internal/engine/state":    {"internal/types", "internal/vec"},
 	"internal/engine/operator": {"internal/types", "internal/vec", "internal/engine/state"},
 	"internal/engine/journal":  {"internal/types", "internal/vec", "internal/wire"},
-	"internal/engine":          {"internal/types", "internal/vec", "internal/connector", "internal/engine/*"},
+	"internal/engine":          {"internal/types", "internal/vec", "internal/connector", "internal/trace", "internal/engine/*"},
 
 	"internal/sql/parser":   {},
 	"internal/sql/plan/rex": {"internal/types", "internal/vec", "internal/function", "internal/sql/parser"},

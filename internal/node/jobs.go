@@ -79,7 +79,7 @@ func (n *Node) startDurable(e jobEntry, g *engine.Graph, c engine.Config) (*job,
 	n.mu.Lock()
 	n.mu.jobs = append(n.mu.jobs, j)
 	n.mu.Unlock()
-	c.Hook = n.config.Hook
+	c.Hook, c.Tracer = n.config.Hook, n.tracer
 	j.run(n.ctx, engine.JobSpec{ID: e.ID, Name: e.Name, Graph: g, Journal: log, Config: c})
 	return j, nil
 }

@@ -33,6 +33,10 @@ Metrics of jobs have the names of Flink's Prometheus reporter, those of the log 
 makes of Kafka's, those of groups kafka_exporter's; what is millrace's own says so. Counters begin with the start of the
 node, those of jobs with the start of the job. What clients push (KIP-714) comes under its own names, with the clients' labels.
 
+Traces: with OTEL_EXPORTER_OTLP_ENDPOINT set, each epoch of a job is sent to an OpenTelemetry collector as a trace, over HTTP
+as JSON: its steps, then cut, prepare, journal and commit. OTEL_TRACES_SAMPLER and the other variables of OpenTelemetry's
+exporter count (internal/trace/env.go lists them).
+
 This page is written by ` + "`go test ./internal/node -run MetricsPage -args -metrics`" + `.
 `
 

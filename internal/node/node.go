@@ -23,6 +23,7 @@ import (
 	"github.com/millrace/millrace/internal/gateway"
 	"github.com/millrace/millrace/internal/sql/catalog"
 	"github.com/millrace/millrace/internal/sql/session"
+	"github.com/millrace/millrace/internal/trace"
 	"github.com/millrace/millrace/internal/vfs"
 )
 
@@ -48,6 +49,9 @@ type Config struct {
 	Settings map[string]string
 	// Report is told, in one line, what a person should know; nil: nobody.
 	Report func(string)
+	// Getenv finds OpenTelemetry's environment variables, which say where traces go; nil:
+	// nowhere.
+	Getenv func(string) string
 	// Hook is called at named points around a commit; see engine.Config.
 	Hook func(point string)
 
@@ -70,6 +74,7 @@ type Node struct {
 	stop       context.CancelCauseFunc
 	running    sync.WaitGroup
 	measured   measured
+	tracer     *trace.Tracer // nil: nothing is traced
 
 	mu struct {
 		sync.Mutex
@@ -96,6 +101,11 @@ func Open(config Config) (_ *Node, err error) {
 	}
 	if _, err := isNew(config.Data); err != nil {
 		return nil, err
+	}
+	if config.Getenv != nil {
+		if n.tracer, err = trace.FromEnv(config.Getenv, Version, n.report); err != nil {
+			return nil, err
+		}
 	}
 	// The listeners come first: a port in use is the most likely mistake, and
 	// nothing should have been touched when it is found.
@@ -296,6 +306,7 @@ func (n *Node) Close() error {
 	for _, j := range jobs {
 		<-j.done
 	}
+	n.tracer.Close()
 	if n.broker != nil {
 		errs = append(errs, n.broker.Close())
 	} else {
