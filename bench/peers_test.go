@@ -7,7 +7,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -202,35 +201,10 @@ func startMillrace(b *testing.B) *running {
 
 // startKafka formats an empty directory and starts a broker on it.
 func startKafka(b *testing.B) *running {
-	libs := filepath.Join(harness.Root(), ".peers", "kafka")
-	if _, err := os.Stat(filepath.Join(libs, ".complete")); err != nil {
-		b.Skip("Apache Kafka is not installed (test/peers/install says why)")
-	}
-	dir, port, control := b.TempDir(), freePort(b), freePort(b)
-	config := filepath.Join(dir, "server.properties")
-	text := fmt.Sprintf(`process.roles=broker,controller
-node.id=1
-controller.quorum.voters=1@127.0.0.1:%[2]d
-listeners=PLAINTEXT://127.0.0.1:%[1]d,CONTROLLER://127.0.0.1:%[2]d
-advertised.listeners=PLAINTEXT://127.0.0.1:%[1]d
-controller.listener.names=CONTROLLER
-inter.broker.listener.name=PLAINTEXT
-log.dirs=%[3]s
-num.partitions=6
-offsets.topic.replication.factor=1
-transaction.state.log.replication.factor=1
-transaction.state.log.min.isr=1
-group.initial.rebalance.delay.ms=0
-`, port, control, filepath.Join(dir, "data"))
-	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
-		b.Fatal(err)
-	}
-	args := []string{"-Xmx1G", "-Xms1G", "-XX:+UseG1GC", "-cp", filepath.Join(libs, "*")}
-	begin := time.Now()
-	if out, err := exec.Command("java", append(args, "kafka.tools.StorageTool", "format", "-t", "bWlsbHJhY2UtYmVuY2htYQ", "-c", config)...).CombinedOutput(); err != nil {
-		b.Fatalf("%v\n%s", err, out)
-	}
-	return startPeer(b, begin, port, exec.Command("java", append(args, "kafka.Kafka", config)...))
+	k := harness.StartKafka(b, []string{"-Xmx1G", "-Xms1G", "-XX:+UseG1GC"}, map[string]string{
+		"num.partitions": "6", "group.initial.rebalance.delay.ms": "0",
+	})
+	return &running{addr: k.Addr, pid: k.PID, ready: k.Ready}
 }
 
 func startKfake(b *testing.B) *running {

@@ -21,10 +21,13 @@ func (l *Log) Traffic() Traffic {
 // Sent counts bytes that were sent to a client.
 func (l *Log) Sent(bytes int) { l.traffic.out.Add(int64(bytes)) }
 
-// timedSync is syncData, and notes how long the disk took.
+// timedSync is syncData, and notes how long the disk took; a log that is being opened may
+// have no syncer yet.
 func (l *Log) timedSync(r *round) error {
 	began := time.Now()
 	err := l.syncData(r)
-	l.syncer.Times.Observe(time.Since(began))
+	if l.syncer != nil {
+		l.syncer.Times.Observe(time.Since(began))
+	}
 	return err
 }

@@ -33,6 +33,9 @@ type Config struct {
 	// CommitPause is the least time between the end of a commit and the next
 	// (execution.checkpointing.min-pause); 0.
 	CommitPause time.Duration
+	// Forgetful jobs (execution.checkpointing.interval = 0) get no journal: nothing is
+	// left of them after a failure but what they wrote.
+	Forgetful bool
 	// SnapshotBytes is the least that the journal grows by before state is
 	// written anew in full; 16 MiB.
 	SnapshotBytes int64

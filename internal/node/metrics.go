@@ -11,6 +11,7 @@ import (
 
 	"github.com/millrace/millrace/internal/engine"
 	"github.com/millrace/millrace/internal/metrics"
+	"github.com/millrace/millrace/internal/sql/session"
 )
 
 var (
@@ -38,8 +39,15 @@ func (n *Node) withMetrics(next http.Handler) http.Handler {
 	return mux
 }
 
-// serveMetrics answers a scrape: everything is read now.
+// serveMetrics answers a scrape: everything is read now. The page names topics, groups
+// and jobs of all, so that it takes the right to DESCRIBE the cluster.
 func (n *Node) serveMetrics(w http.ResponseWriter, r *http.Request) {
+	if c, ok := callerOf(r); ok {
+		if err := (rights{n, c}).May(session.Describe, session.Cluster, ""); err != nil {
+			http.Error(w, err.Error(), http.StatusForbidden)
+			return
+		}
+	}
 	p := metrics.NewPage()
 	n.collect(p)
 	w.Header().Set("Content-Type", metrics.ContentType)

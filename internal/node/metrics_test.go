@@ -28,7 +28,8 @@ var rewriteMetrics = flag.Bool("metrics", false, "write docs/metrics.md anew")
 
 const metricsIntro = `# Metrics
 
-GET /metrics on the HTTP address answers in Prometheus' text format. Everything is read when it is asked for.
+GET /metrics on the HTTP address answers in Prometheus' text format. Everything is read when it is asked for. Where users
+log in, it takes the right to DESCRIBE the cluster.
 Metrics of jobs have the names of Flink's Prometheus reporter, those of the log the names that Prometheus' JMX exporter
 makes of Kafka's, those of groups kafka_exporter's; what is millrace's own says so. Counters begin with the start of the
 node, those of jobs with the start of the job. What clients push (KIP-714) comes under its own names, with the clients' labels.

@@ -41,8 +41,8 @@ type Config struct {
 	// Advertised is the address that Kafka clients are told, if not the one that
 	// they connected to.
 	Advertised string
-	// HTTPOpen lets HTTP be served on an address that others reach although there is an
-	// authorizer: SQL is not subject to it.
+	// HTTPOpen serves HTTP in the clear, on any address, and lets everybody do everything
+	// there: something before it lets in only who may.
 	HTTPOpen bool
 	// Settings are broker configs by Kafka's names. The setting listeners stands for
 	// Kafka.
@@ -67,6 +67,7 @@ type Node struct {
 	connectors []*connector.Factory
 	shared     *session.Shared
 	gateway    *gateway.Gateway
+	door       *broker.HTTP // nil where HTTP is open to all
 	kafka      []kafkaListener
 	http       net.Listener
 	server     *http.Server
@@ -78,9 +79,10 @@ type Node struct {
 
 	mu struct {
 		sync.Mutex
-		ddl  []ddlEntry
-		jobs []*job
-		run  *runEntry // the last one written
+		ddl   []ddlEntry
+		jobs  []*job
+		run   *runEntry     // the last one written
+		asked map[*job]bool // those that run with somebody's rights
 	}
 }
 
@@ -91,6 +93,7 @@ func Open(config Config) (_ *Node, err error) {
 		n.config.Report = func(string) {}
 	}
 	n.ctx, n.stop = context.WithCancelCause(context.Background())
+	n.mu.asked = map[*job]bool{}
 	var files vfs.FS = vfs.OS
 	dir := config.Data
 	if dir == "" {
@@ -123,6 +126,9 @@ func Open(config Config) (_ *Node, err error) {
 	}
 	n.link = &logBroker{broker: n.broker, closing: n.ctx}
 	n.connectors = connectors(n.link)
+	if err := n.openHTTP(); err != nil {
+		return nil, err
+	}
 	if err := n.restore(); err != nil {
 		return nil, err
 	}
@@ -241,18 +247,7 @@ func listenError(what, addr string, err error) error {
 func (n *Node) serve() {
 	n.serveKafka()
 	if n.http != nil {
-		n.gateway = gateway.New(gateway.Options{
-			NewSession: func(settings map[string]string) *session.Session {
-				return session.New(n, session.Options{Settings: settings, Dir: n.workDir()})
-			},
-			Version: Version,
-		})
-		n.server = &http.Server{Handler: n.withMetrics(n.gateway), ReadHeaderTimeout: 10 * time.Second}
-		n.running.Go(func() {
-			if err := n.server.Serve(n.http); !errors.Is(err, http.ErrServerClosed) {
-				n.report(fmt.Sprintf("http: %v", err))
-			}
-		})
+		n.serveHTTP()
 	}
 }
 

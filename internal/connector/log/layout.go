@@ -28,10 +28,7 @@ type layout struct {
 }
 
 func newLayout(t connector.Table, env connector.Env) (*layout, error) {
-	l := &layout{table: t, env: env, topic: t.Options["topic"], keyPrefix: t.Options["key.fields-prefix"]}
-	if l.topic == "" {
-		l.topic = t.Path[2]
-	}
+	l := &layout{table: t, env: env, topic: topicOf(t), keyPrefix: t.Options["key.fields-prefix"]}
 	l.upsert = len(t.PrimaryKey) > 0
 	if err := l.keyColumns(); err != nil {
 		return nil, err

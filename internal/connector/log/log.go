@@ -4,6 +4,7 @@
 package log
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -89,7 +90,7 @@ var options = []connector.Option{
 	{Name: "scan.bounded.timestamp-millis", Type: "int", Check: connector.AtLeast(0), Doc: "End of the mode timestamp, epoch milliseconds."},
 	{Name: "scan.bounded.specific-offsets", Type: "string", Check: checkOffsets, Doc: "End of the mode specific-offsets."},
 	{Name: "sink.partitioner", Type: "enum", Values: []string{"default", "fixed", "round-robin"}, Default: "default", Doc: "Partition of a record without a key; records with one go by its murmur2 hash, as in Kafka."},
-	{Name: "sink.delivery-guarantee", Type: "enum", Values: []string{"exactly-once", "at-least-once", "none"}, Default: "exactly-once", Doc: "How results are written."},
+	{Name: "sink.delivery-guarantee", Type: "enum", Values: []string{connector.ExactlyOnce, connector.AtLeastOnce, connector.NoGuarantee}, Default: connector.ExactlyOnce, Doc: "How results are written: seen when committed, and once; seen at once, and some again after a failure; or without waiting for the disk either. Not given, 'execution.checkpointing.mode' says so too."},
 	{Name: "sink.transactional-id-prefix", Type: "string", Doc: "Accepted for Flink's sake; the job's journal is the coordinator."},
 	{Name: "properties.", Type: "map", Doc: "Client properties; of these group.id acts here."},
 }
@@ -114,6 +115,7 @@ func Factory(b Broker) *connector.Factory {
 		Formats:  connector.KeyAndValue,
 		Metadata: metadata,
 		Check:    check,
+		Touches:  touches,
 
 		DefaultFormat: defaultFormat,
 		NewSource: func(t connector.Table, env connector.Env) (connector.Source, error) {
@@ -128,8 +130,36 @@ func Factory(b Broker) *connector.Factory {
 			if err != nil {
 				return nil, err
 			}
-			_, _, err = l.encoders()
-			return newSink(l, b), err
+			if _, _, err := l.encoders(); err != nil {
+				return nil, err
+			}
+			return newSink(l, b)
 		},
 	}
+}
+
+// topicOf is the topic that a table is.
+func topicOf(t connector.Table) string {
+	if topic := t.Options["topic"]; topic != "" {
+		return topic
+	}
+	return t.Path[2]
+}
+
+// transactionalID names the transactions of tables that give no prefix, to who decides
+// on the right to open some: a transaction holds back the readers of its topics.
+const transactionalID = "millrace"
+
+func touches(t connector.Table, write bool) connector.Touches {
+	out := connector.Touches{Topic: topicOf(t)}
+	if write {
+		if g := t.Options["sink.delivery-guarantee"]; g == "" || g == "exactly-once" {
+			out.TransactionalID = cmp.Or(t.Options["sink.transactional-id-prefix"], transactionalID)
+		}
+		return out
+	}
+	if t.Options["scan.startup.mode"] == "group-offsets" || t.Options["scan.bounded.mode"] == "group-offsets" {
+		out.Group = t.Options["properties.group.id"]
+	}
+	return out
 }

@@ -173,8 +173,14 @@ func (w *writer) flush(n int) (err error) {
 	if w.mu.batches[n], err = w.append(w.ctx, n, b, &w.blocked); err != nil {
 		return err
 	}
-	w.mu.robin = (w.mu.robin + 1) % len(w.mu.batches)
+	w.next(w.mu.batches[n])
 	return nil
+}
+
+// next goes on with an empty batch.
+func (w *writer) next(b *wire.Builder) {
+	b.Reset(nil)
+	w.mu.robin = (w.mu.robin + 1) % len(w.mu.batches)
 }
 
 func (w *writer) flushAll() error {

@@ -111,7 +111,10 @@ type LogicalRank struct {
 }
 
 // LogicalUnion is UNION ALL; its inputs have the same types.
-type LogicalUnion struct{ In []Node }
+type LogicalUnion struct {
+	In  []Node
+	out []types.Field // its fields, where With has made them out; nil: they are looked up
+}
 
 // LogicalValues is a table of constants.
 type LogicalValues struct {

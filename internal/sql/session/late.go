@@ -34,16 +34,14 @@ const embedded = "log"
 // late is where the late rows of a statement go; nil: they are counted only. A query
 // has nobody who would settle its transactions after a crash, so that its late rows are
 // not kept.
-func (s *Session) late(st *plan.Statement) *lower.Late {
+func (s *Session) late(st *plan.Statement, does *accesses) *lower.Late {
 	topic := s.value(lateTopic)
 	if topic == "" || st.Kind == plan.Query {
 		return nil
 	}
 	return &lower.Late{Job: s.jobName(st), Topic: topic, Sink: func(columns []connector.Column) (sink connector.Sink, err error) {
-		location, _ := zone(s.value("table.local-time-zone"))
-		env := connector.Env{Now: s.options.Now, Location: location, Params: s.settings}
 		err = s.withCatalog(func(c *catalog.Catalog) error {
-			sink, err = c.Factory(embedded).NewSink(lateTable(topic, columns), env)
+			sink, err = c.Factory(embedded).Sink(lateTable(topic, columns), s.env(does))
 			return err
 		})
 		return sink, err

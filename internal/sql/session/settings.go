@@ -30,10 +30,12 @@ var settingsList = []setting{
 	{"pipeline.object-reuse", "false", "", checkBool, false},
 	{"pipeline.operator-chaining.enabled", "true", "", checkBool, false},
 	{"execution.runtime-mode", "streaming", "batch prints and writes final results only; its sources must be bounded.", checkEnum("streaming", "batch"), true},
-	{"execution.checkpointing.interval", "1 s", "Longest time between two commits while there is more to read; when there is not, a commit comes at once.", checkDuration, true},
-	{"execution.checkpointing.mode", "EXACTLY_ONCE", "", checkEnum("EXACTLY_ONCE", "AT_LEAST_ONCE"), false},
-	{"execution.checkpointing.min-pause", "0 ms", "", checkDuration, false},
+	{"execution.checkpointing.interval", "1 s", "Longest time between two commits while there is more to read; when there is not, a commit comes at once. 0: the job keeps no journal. Its sinks are at least once, and after a failure, or with the node's next start, it begins anew.", checkDuration, true},
+	{"execution.checkpointing.mode", "EXACTLY_ONCE", "AT_LEAST_ONCE: sinks that have no 'sink.delivery-guarantee' show rows before they are committed, and some again after a failure. State is exactly once all the same.", checkEnum("EXACTLY_ONCE", "AT_LEAST_ONCE"), true},
+	{"execution.checkpointing.min-pause", "0 ms", "Least time between the end of a commit and the next: fewer commits, later results.", checkDuration, true},
 	{"execution.checkpointing.timeout", "10 min", "", checkDuration, false},
+	{"execution.checkpointing.tolerable-failed-checkpoints", "0", "", checkInt, false},
+	{"execution.checkpointing.max-concurrent-checkpoints", "1", "", checkInt, false},
 	{"execution.checkpointing.unaligned.enabled", "false", "", checkBool, false},
 	{"execution.checkpointing.incremental", "false", "", checkBool, false},
 	{"execution.buffer-timeout.interval", "100 ms", "", checkDuration, false},
@@ -229,12 +231,26 @@ func (s *Session) jobConfig() engine.Config {
 		Workers:        workers,
 		MaxParallelism: groups,
 		CommitInterval: s.duration("execution.checkpointing.interval"),
+		CommitPause:    s.duration("execution.checkpointing.min-pause"),
+		Forgetful:      s.forgetful(),
 		Batch:          s.value("execution.runtime-mode") == "batch",
 		Now:            s.options.Now,
 		Location:       location,
 		Params:         maps.Clone(s.settings),
 	}
 }
+
+// delivery is how sinks write that do not say so themselves.
+func (s *Session) delivery() string {
+	if s.value("execution.checkpointing.mode") == "AT_LEAST_ONCE" {
+		return connector.AtLeastOnce
+	}
+	return connector.ExactlyOnce
+}
+
+// forgetful says that jobs keep no journal: checkpointing is off, as in Flink where the
+// interval is 0.
+func (s *Session) forgetful() bool { return s.duration("execution.checkpointing.interval") == 0 }
 
 // nearestSetting says which setting a misspelt name may mean.
 func nearestSetting(name string) string {
