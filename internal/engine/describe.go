@@ -67,13 +67,17 @@ func inputText(inputs []int) string {
 }
 
 func stateText(n *NodeStatus) string {
-	switch n.StateRows {
+	text := fmt.Sprintf("%d rows, %s", n.State.Rows, size(n.State.Bytes))
+	switch n.State.Rows {
 	case 0:
 		return "-"
 	case 1:
-		return "1 row, " + size(n.StateBytes)
+		text = "1 row, " + size(n.State.Bytes)
 	}
-	return fmt.Sprintf("%d rows, %s", n.StateRows, size(n.StateBytes))
+	if n.State.Disk > 0 {
+		text += ", " + size(n.State.Disk) + " on disk"
+	}
+	return text
 }
 
 func waitText(w *operator.Wait) string {

@@ -14,8 +14,8 @@ type SubtaskStatus struct {
 	Worker                              int
 	RowsIn, RowsOut, LateRows, NullTime int64
 	// Input and Watermark are the watermarks, as in NodeStatus.
-	Input, Watermark      int64
-	StateRows, StateBytes int64
+	Input, Watermark int64
+	State            StateSize
 }
 
 // WorkerStatus is how a worker spent its time since this start of the job. What is left
@@ -31,7 +31,8 @@ type CommitStatus struct {
 	// Count is how many there were since this start of the job.
 	Count int64
 	Took  time.Duration
-	// Bytes is what it added to the journal; Full says that it was a snapshot.
+	// Bytes is what it added to the journal; Full says that it completed a
+	// snapshot.
 	Bytes int64
 	Full  bool
 }
@@ -83,7 +84,7 @@ func (w *worker) subtask(in *instance) SubtaskStatus {
 		Input: in.input.watermark, Watermark: in.mark.watermark,
 	}
 	if in.store != nil {
-		s.StateRows, s.StateBytes = int64(in.store.Rows()), in.store.MemBytes()
+		s.State = StateSize{Rows: int64(in.store.Rows()), Bytes: in.store.LiveBytes(), Disk: in.store.DiskBytes()}
 	}
 	return s
 }
@@ -93,9 +94,9 @@ func (s *split) fetched(now time.Time, event int64) { s.lag = now.UnixMilli() - 
 
 // measureCommit tells the board what a commit took.
 func (j *Job) measureCommit(f *flight) {
-	c := CommitStatus{Took: f.ended.Sub(j.out.cut), Full: f.full}
+	c := CommitStatus{Took: f.ended.Sub(j.out.cut)}
 	if j.out.writer != nil {
-		c.Bytes = j.out.writer.RunBytes()
+		c.Bytes, c.Full = j.out.writer.RunBytes(), j.out.writer.Full()
 	}
 	j.board.mu.Lock()
 	defer j.board.mu.Unlock()

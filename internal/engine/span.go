@@ -86,15 +86,15 @@ func (j *Job) sendTrace(f *flight) {
 	if n := len(e.stages); n > 0 {
 		e.stages[n-1].Err = f.err
 	}
-	full := "delta"
-	if f.full {
-		full = "full"
+	written := int64(0)
+	if j.out.writer != nil {
+		written = j.out.writer.RunBytes()
 	}
 	j.config.Tracer.Send(trace.Span{
 		Name: "epoch", Start: e.steps[0].Start, End: f.ended, Err: f.err,
 		Attributes: []trace.Attribute{
 			{Key: "job.id", Value: j.spec.ID}, {Key: "job.name", Value: j.spec.Name}, {Key: "epoch", Value: f.epoch},
-			{Key: "steps", Value: e.count}, {Key: "rows", Value: e.rows}, {Key: "journal", Value: full},
+			{Key: "steps", Value: e.count}, {Key: "rows", Value: e.rows}, {Key: "journal.bytes", Value: written},
 		},
 		Children: append(e.steps, e.stages...),
 	})

@@ -68,8 +68,8 @@ type NodeStatus struct {
 	Idle bool
 	// Waits is what the node's next result waits for; nil if it holds none back.
 	Waits *operator.Wait
-	// StateRows and StateBytes are what it remembers.
-	StateRows, StateBytes int64
+	// State is what the node keeps.
+	State StateSize
 
 	// Subtasks are the node on each worker that runs it.
 	Subtasks []SubtaskStatus
@@ -105,6 +105,14 @@ func (n *Node) kind() NodeKind {
 		return KeepsLate
 	}
 	return Writes
+}
+
+// StateSize is the size of a node's state, all workers taken together.
+type StateSize struct {
+	// Rows are in memory or on disk; after a restore their number may be too high.
+	Rows int64
+	// Bytes are what those in memory take, Disk about what the others do.
+	Bytes, Disk int64
 }
 
 // SplitStatus is a split of a source.
@@ -302,7 +310,7 @@ func (j *Job) addHeld(s *NodeStatus, node int) {
 		}
 		sub := w.subtask(in)
 		s.Subtasks = append(s.Subtasks, sub)
-		s.StateRows, s.StateBytes = s.StateRows+sub.StateRows, s.StateBytes+sub.StateBytes
+		s.State.Rows, s.State.Bytes, s.State.Disk = s.State.Rows+sub.State.Rows, s.State.Bytes+sub.State.Bytes, s.State.Disk+sub.State.Disk
 		if op, ok := in.op.(operator.Waiter); ok {
 			if wait, held := op.Waits(); held && (s.Waits == nil || wait.At < s.Waits.At) {
 				s.Waits = &wait

@@ -2,9 +2,8 @@
 // Flink's Prometheus reporter and Kafka's JMX exporter give them, read when somebody asks
 // and not before.
 //
-// Prometheus' text format is written here, and its own parser is the judge in the tests:
-// the client library would cost every start a millisecond and a megabyte, for a page that
-// is three kinds of lines.
+// Prometheus' text format is three kinds of lines and is written here, for families whose
+// samples are read all at once; Prometheus' own parser is the judge in the tests.
 package metrics
 
 import (

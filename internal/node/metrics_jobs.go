@@ -56,6 +56,7 @@ var (
 	opOutput    = operatorMetric(metrics.Gauge, "currentOutputWatermark", "The watermark that the operator has passed on, epoch milliseconds; left out before the first.")
 	opStateRows = operatorMetric(metrics.Gauge, "stateRows", "Rows in the operator's state; millrace's own.")
 	opStateSize = operatorMetric(metrics.Gauge, "stateBytes", "Memory of the operator's state; millrace's own.")
+	opStateDisk = operatorMetric(metrics.Gauge, "stateDiskBytes", "About how much of the operator's state is on disk; millrace's own.")
 
 	sourcePending   = operatorMetric(metrics.Gauge, "pendingRecords", "Records that the source has not read yet; left out where it cannot know.")
 	sourceFetchLag  = operatorMetric(metrics.Gauge, "currentFetchEventTimeLag", "Milliseconds by which the event time of the last row was behind the clock when it was read, the largest of the splits.")
@@ -66,7 +67,7 @@ var (
 // jobFamilies are all metrics of jobs, in the order of the page.
 var jobFamilies = []*metrics.Family{
 	runningJobs, jobRunning, jobUptime, jobCommits, jobLastCommit, jobCommitTook, jobCommitBytes, jobLate,
-	taskBusy, taskBlocked, taskIdle, opIn, opOut, opLate, opNullTime, opInput, opOutput, opStateRows, opStateSize,
+	taskBusy, taskBlocked, taskIdle, opIn, opOut, opLate, opNullTime, opInput, opOutput, opStateRows, opStateSize, opStateDisk,
 	sourcePending, sourceFetchLag, sourceWatermark, sourceIdle,
 }
 
@@ -172,8 +173,9 @@ func collectNode(p *metrics.Page, s *engine.Status, n *engine.NodeStatus, now ti
 		}
 		if n.Kind == engine.Operates {
 			add(opLate, sub.LateRows)
-			add(opStateRows, sub.StateRows)
-			add(opStateSize, sub.StateBytes)
+			add(opStateRows, sub.State.Rows)
+			add(opStateSize, sub.State.Bytes)
+			add(opStateDisk, sub.State.Disk)
 		}
 		if n.Kind != engine.KeepsLate {
 			add(opNullTime, sub.NullTime)

@@ -18,7 +18,8 @@ const readBytes = 256 << 10
 // last stable offset, and batches of aborted transactions are passed over.
 type reader struct {
 	*layout
-	partition Partition
+	partition ReadPartition
+	topic     string
 	cancel    func()
 	id        TopicID
 	number    int
@@ -52,7 +53,7 @@ type output struct {
 }
 
 func newReader(l *layout, columns []int) (*reader, error) {
-	r := &reader{layout: l}
+	r := &reader{layout: l, topic: l.topic}
 	keyAt, valueAt := indexOf(l.key), indexOf(l.value)
 	var keyCols, valueCols []int
 	for _, c := range columns {
@@ -349,7 +350,7 @@ func (r *reader) Status() connector.Status {
 		Drained:    r.next >= lso,
 		LastAppend: r.partition.LastAppend(),
 		Behind:     max(0, limit-r.next),
-		Hidden:     max(0, r.partition.HighWatermark()-lso),
+		Hidden:     r.hidden(lso),
 		Skipped:    r.value.Skipped() + r.keyless,
 	}
 }
@@ -362,3 +363,12 @@ func (r *reader) Where(row int) string {
 }
 
 func (r *reader) Close() error { r.cancel(); return nil }
+
+// hidden is how much open transactions hide, where the partition knows.
+func (r *reader) hidden(lso int64) int64 {
+	p, ok := r.partition.(Partition)
+	if !ok {
+		return 0
+	}
+	return max(0, p.HighWatermark()-lso)
+}

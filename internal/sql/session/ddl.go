@@ -3,6 +3,7 @@ package session
 import (
 	"errors"
 	"fmt"
+	"reflect"
 
 	"github.com/millrace/millrace/internal/connector"
 	"github.com/millrace/millrace/internal/sql/bind"
@@ -170,7 +171,7 @@ func (x changer) alterTable(stmt *parser.AlterTable) error {
 		}
 		return &parser.Error{Pos: stmt.Name.Pos(), Msg: fmt.Sprintf("table '%s' not found", path)}
 	}
-	if err := x.may(Alter, t); err != nil {
+	if err := x.mayAll(Alter, path); err != nil {
 		return err
 	}
 	if rename, ok := stmt.Action.(*parser.AlterRename); ok {
@@ -197,16 +198,21 @@ func (x changer) alterTable(stmt *parser.AlterTable) error {
 }
 
 // mayReplace asks for the right to drop what has a name.
-func (x changer) mayReplace(path catalog.Path) error {
-	if old := x.catalog.Lookup(path); old != nil {
-		return x.may(Delete, old)
+func (x changer) mayReplace(path catalog.Path) error { return x.mayAll(Delete, path) }
+
+// mayAll asks for a right to all that has a name, hidden or not.
+func (x changer) mayAll(op Operation, path catalog.Path) error {
+	for _, object := range x.catalog.Named(path) {
+		if err := x.may(op, object); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
 // mayMove asks for the right to create a table where altering makes it another thing's.
 func (x changer) mayMove(from, to *catalog.Table) error {
-	if from.Factory == to.Factory && from.Factory.Access(from.Connector, false) == to.Factory.Access(to.Connector, false) {
+	if from.Factory == to.Factory && reflect.DeepEqual(from.Factory.Access(from.Connector, false), to.Factory.Access(to.Connector, false)) {
 		return nil
 	}
 	return x.may(Create, to)

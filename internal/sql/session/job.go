@@ -73,6 +73,7 @@ func (s *Session) lower(st *plan.Statement, does *accesses, collect connector.Si
 		NullRowTime: nullRowTimes[s.value("table.exec.source.rowtime-null-handling")],
 		IdleTimeout: s.duration("table.exec.source.idle-timeout"),
 		DropNulls:   s.value("table.exec.sink.not-null-enforcer") == "DROP",
+		StateTTL:    s.stateTTL(),
 		Collect:     collect,
 		Late:        s.late(st, does),
 	})
