@@ -163,6 +163,9 @@ func describe(out io.Writer, d *gateway.JobDetails) error {
 	} else if m.Error != "" {
 		line("error", "%s", m.Error)
 	}
+	if m.Why != "" {
+		line("now", "%s", m.Why)
+	}
 	if err := w.Flush(); err != nil {
 		return err
 	}

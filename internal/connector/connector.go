@@ -167,6 +167,9 @@ type Status struct {
 	LastAppend time.Time
 	// Behind is how many rows or offsets are unread, -1 if unknown.
 	Behind int64
+	// Hidden is how many offsets there are that an open transaction hides; 0 where
+	// there are no transactions.
+	Hidden int64
 	// Skipped counts rows left out by ignore-parse-errors.
 	Skipped int64
 }
@@ -239,6 +242,12 @@ type Writer interface {
 	// of a step, and before Seal.
 	Flush() error
 	Close() error
+}
+
+// Blocker is a Writer that may have to wait for its sink.
+type Blocker interface {
+	// Blocked is how long it has waited so far.
+	Blocked() time.Duration
 }
 
 // Options are the WITH options of a table.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/millrace/millrace/internal/engine/journal"
+	"github.com/millrace/millrace/internal/trace"
 	"github.com/millrace/millrace/internal/vec"
 )
 
@@ -55,6 +56,8 @@ type Config struct {
 	// Params are the session options that the job was made with; Status shows
 	// them.
 	Params map[string]string
+	// Tracer gets a trace of each epoch; nil: none is noted.
+	Tracer *trace.Tracer
 	// Hook is called at named points around a commit (see Points), for tests that
 	// kill there; by several goroutines at once.
 	Hook func(point string)
@@ -134,11 +137,14 @@ type Job struct {
 	workers   []*worker
 	team      *team
 	splits    [][]*split // by node, in the order of the journal
+	// alignments are the groups of sources that read no further apart.
+	alignments []*alignment
 
 	numbers []int                 // by node: its place in the journal's begin record
 	nodes   []int                 // the other way round
 	marks   [][]journal.SplitMark // by source and split of the begin record; nil for a new job
 
+	tracing   *epochTrace // of the epoch under way; nil: not traced, or not begun
 	turn      turn
 	pace      pace
 	pieceTime time.Duration // for the epoch that is being recorded
@@ -166,7 +172,7 @@ func NewJob(spec JobSpec) *Job {
 	j.pace = newPace(&j.config)
 	b := &j.board.mu.status
 	b.ID, b.Name, b.State = spec.ID, spec.Name, Created
-	b.Workers, b.Params = j.config.Workers, spec.Config.Params
+	b.Workers, b.Batch, b.Params = j.config.Workers, j.config.Batch, spec.Config.Params
 	b.Progress.Watermark = vec.MinTime
 	return j
 }

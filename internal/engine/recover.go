@@ -61,6 +61,7 @@ func (j *Job) start() (finished bool, err error) {
 	if err := j.openEnds(); err != nil {
 		return false, err
 	}
+	j.newAlignments()
 	j.team = newTeam(j.workers)
 	return false, nil
 }
@@ -233,7 +234,7 @@ func (w *worker) place(index int, n *Node) (err error) {
 			w.alarms = append(w.alarms, in)
 		}
 		return in.op.Open(&operator.Context{
-			Worker: worker, Workers: workers, Eval: &w.eval, State: in.store, Metrics: &in.metrics,
+			Worker: worker, Workers: workers, Eval: &w.eval, State: in.store, Metrics: &in.metrics, KeepLate: w.sideOutput(in),
 		})
 	}
 	return nil
@@ -260,6 +261,10 @@ func (j *Job) connect() {
 			}
 			for _, w := range j.workers {
 				if in := w.nodes[input.Node]; in != nil {
+					if input.Late != nil {
+						in.late = append(in.late, out{to: w.nodes[to], port: port})
+						continue
+					}
 					later := x == nil && j.layout.level[to] > from
 					in.outs = append(in.outs, out{to: w.nodes[to], port: port, later: later, exchange: x})
 				}
@@ -300,13 +305,14 @@ func (j *Job) openSource(number, node int, splits []journal.Split) error {
 		if !j.layout.single[node] {
 			w = j.workers[i*len(j.workers)/len(splits)]
 		}
-		s := &split{id: sp.ID, worker: w.index, in: w.nodes[node], watermark: vec.MinTime}
+		s := &split{id: sp.ID, worker: w.index, in: w.nodes[node], watermark: vec.MinTime, limit: vec.MaxTime}
 		from := connector.Split{ID: sp.ID, Start: sp.Start, End: sp.End}
 		if j.marks != nil {
 			m := j.marks[number][i]
 			s.position, from.Start = m.Position, m.Position
 			s.watermark, s.idle, s.done, s.journaledIdle = m.Watermark, m.Idle, m.Done, m.Idle
 		}
+		s.stood = s.watermark
 		w.splits = append(w.splits, s)
 		j.splits[node] = append(j.splits[node], s)
 		if s.done {

@@ -116,6 +116,8 @@ type JobMore struct {
 	Savepoint    string               `json:"savepoint,omitempty"`
 	RestoredFrom string               `json:"restored-from,omitempty"`
 	Notes        []string             `json:"notes,omitempty"`
+	// Why says what the next result waits for.
+	Why string `json:"why"`
 }
 
 // taskStates are those of Flink's tasks.
@@ -160,7 +162,7 @@ func (g *Gateway) describeJob(_ *http.Request, j session.Controller) (any, error
 		Millrace: JobMore{
 			SQL: d.Text, Settings: d.Settings, Epoch: d.Epoch, CommitMillis: float64(d.CommitTook.Microseconds()) / 1000,
 			Strategy: d.Strategy, Restarts: d.Restarts, NextStart: millis(d.NextStart), Failures: d.Failures,
-			Savepoint: d.Savepoint, RestoredFrom: d.RestoredFrom, Notes: d.Notes,
+			Savepoint: d.Savepoint, RestoredFrom: d.RestoredFrom, Notes: d.Notes, Why: d.Why(time.Now()),
 		},
 	}
 	if d.Settings["execution.runtime-mode"] == "batch" {

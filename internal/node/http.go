@@ -101,7 +101,7 @@ func (n *Node) serveHTTP() {
 		Version: Version,
 	})
 	n.server = &http.Server{
-		Handler: n.authenticated(n.gateway), ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 64 << 10,
+		Handler: n.authenticated(n.withMetrics(n.gateway)), ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 64 << 10,
 		ErrorLog: log.New(httpErrors{n}, "", 0),
 	}
 	n.running.Go(func() {

@@ -168,6 +168,7 @@ func (p partition) Aborted(from, to int64) ([]logconn.Aborted, error) {
 
 func (p partition) StartOffset() int64      { return p.log.StartOffset() }
 func (p partition) LastStableOffset() int64 { return p.log.LastStableOffset() }
+func (p partition) HighWatermark() int64    { return p.log.HighWatermark() }
 func (p partition) LastAppend() time.Time   { return p.log.LastAppend() }
 func (p partition) Watch(fn func()) func()  { return p.log.Watch(fn) }
 

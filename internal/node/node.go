@@ -25,6 +25,7 @@ import (
 	"github.com/millrace/millrace/internal/gateway"
 	"github.com/millrace/millrace/internal/sql/catalog"
 	"github.com/millrace/millrace/internal/sql/session"
+	"github.com/millrace/millrace/internal/trace"
 	"github.com/millrace/millrace/internal/vfs"
 )
 
@@ -53,6 +54,9 @@ type Config struct {
 	// RestartStrategy is that of jobs that name none, by Flink's name; empty: none, and
 	// whoever waits for a job is told why it failed.
 	RestartStrategy string
+	// Getenv finds OpenTelemetry's environment variables, which say where traces go; nil:
+	// nowhere.
+	Getenv func(string) string
 	// Hook is called at named points around a commit; see engine.Config.
 	Hook func(point string)
 
@@ -76,6 +80,8 @@ type Node struct {
 	ctx        context.Context
 	stop       context.CancelCauseFunc
 	running    sync.WaitGroup
+	measured   measured
+	tracer     *trace.Tracer // nil: nothing is traced
 
 	mu struct {
 		sync.Mutex
@@ -104,6 +110,11 @@ func Open(config Config) (_ *Node, err error) {
 	}
 	if _, err := isNew(config.Data); err != nil {
 		return nil, err
+	}
+	if config.Getenv != nil {
+		if n.tracer, err = trace.FromEnv(config.Getenv, Version, n.report); err != nil {
+			return nil, err
+		}
 	}
 	// The listeners come first: a port in use is the most likely mistake, and
 	// nothing should have been touched when it is found.
@@ -299,6 +310,7 @@ func (n *Node) Close() error {
 	for _, j := range jobs {
 		<-j.done
 	}
+	n.tracer.Close()
 	if n.broker != nil {
 		errs = append(errs, n.broker.Close())
 	} else {

@@ -162,7 +162,7 @@ func (j *job) strategy(s *session.Submission) restarts {
 // runOnce runs the job's graph to its end, or until it is interrupted.
 func (j *job) runOnce(ctx context.Context, s session.Submission) error {
 	e := j.entry()
-	s.Config.Hook = j.node.config.Hook
+	s.Config.Hook, s.Config.Tracer = j.node.config.Hook, j.node.tracer
 	spec := engine.JobSpec{ID: e.ID, Name: e.Name, Graph: s.Graph, Config: s.Config}
 	if !s.Config.Forgetful {
 		log, err := j.journalFor(ctx, s.Graph)

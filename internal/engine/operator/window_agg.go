@@ -27,9 +27,6 @@ type WindowAggregateSpec struct {
 	// Retracts says that the input is not append-only. All functions must then
 	// be retractable and none DISTINCT; Open refuses it otherwise.
 	Retracts bool
-	// Late takes the rows that came too late for all of their windows, with the
-	// input's columns; nil: they are only counted.
-	Late func(*vec.Batch) error
 }
 
 // windowAgg aggregates by slices: a row is added once, to the accumulator of its
@@ -229,25 +226,13 @@ func (o *windowAgg) Process(_ int, b *vec.Batch, _ Emit) error {
 	} else {
 		o.assign(b)
 	}
-	if err := o.handLate(b); err != nil {
+	if err := o.ctx.Late(0, len(in.late), func() *LateRows { return o.lateRows(b) }); err != nil {
 		return err
 	}
 	if err := o.add(o.slices, b, in.rows, &in.panes, nil); err != nil {
 		return err
 	}
 	return o.add(o.extras, b, in.partly, &in.panes, &in.from)
-}
-
-func (o *windowAgg) handLate(b *vec.Batch) error {
-	late := o.in.late
-	if len(late) == 0 {
-		return nil
-	}
-	o.ctx.Metrics.LateRows += int64(len(late))
-	if o.spec.Late == nil {
-		return nil
-	}
-	return o.spec.Late(b.Select(slices.Clone(late)))
 }
 
 // add folds rows into the accumulators of their key and pane; from is the first

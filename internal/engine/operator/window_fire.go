@@ -60,12 +60,8 @@ func (o *windowAgg) NextAlarm() (int64, bool) {
 	if !o.spec.Windows.ProcTime {
 		return 0, false
 	}
-	o.refresh()
-	end, ok := o.next()
-	if !ok {
-		return 0, false
-	}
-	return o.grid.fireAt(end) + 1, true
+	w, ok := o.Waits()
+	return w.At, ok
 }
 
 // next is the end of the next window that has rows.

@@ -31,6 +31,8 @@ type Env struct {
 	DropNulls bool
 	// Collect takes the rows of a query.
 	Collect connector.Sink
+	// Late takes rows that come too late; nil: they are only counted.
+	Late *Late
 }
 
 // Graph makes the job graph of a statement. Sub-plans that are the same become one
@@ -166,10 +168,12 @@ func (b *builder) make(n plan.Node, id string) (int, error) {
 	out.Make = make
 	// An operator is made once now, so that what cannot be compiled is an error
 	// before the job starts.
-	if _, err := make(0); err != nil {
+	op, err := make(0)
+	if err != nil {
 		return 0, err
 	}
-	return b.add(out), nil
+	index := b.add(out)
+	return index, b.late(index, n, op)
 }
 
 // short is the node's text up to its first detail: what metrics and errors call it.

@@ -114,6 +114,9 @@ func graphText(c *catalog.Catalog, src string) (string, error) {
 		if n.Source != nil && n.Source.IdleTimeout > 0 {
 			fmt.Fprintf(&b, " idle after %s", n.Source.IdleTimeout)
 		}
+		if n.Source != nil && n.Source.Alignment.Group != "" {
+			fmt.Fprintf(&b, " aligned with %s to %s", n.Source.Alignment.Group, n.Source.Alignment.MaxDrift)
+		}
 		b.WriteString("\n")
 	}
 	return b.String(), g.Validate()

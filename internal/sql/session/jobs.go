@@ -241,12 +241,16 @@ func jobRow(j Job) []any {
 	return []any{j.ID(), st.Name, string(st.State), started}
 }
 
+// describeJob is DESCRIBE JOB: Flink's row, and behind it, as one text, what each operator
+// has done and waits for, and why nothing comes out.
 func (s *Session) describeJob(stmt *parser.Describe) (*Result, error) {
 	j, err := s.job(stmt, stmt.JobID)
 	if err != nil {
 		return nil, err
 	}
-	return rowsResult(jobColumns(), [][]any{jobRow(j)}), nil
+	st := j.Status()
+	columns := append(jobColumns(), stringColumns("details")...)
+	return rowsResult(columns, [][]any{append(jobRow(j), st.Describe(s.options.Now()))}), nil
 }
 
 func (s *Session) showJobs() *Result {

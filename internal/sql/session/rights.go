@@ -37,7 +37,8 @@ const (
 //	create, drop, alter
 //	  a table            CREATE, DELETE, ALTER on its topic; ALTER on the cluster as above
 //	a view, a database … CREATE on the cluster, to drop or alter it ALTER
-//	SHOW JOBS, STOP JOB  DESCRIBE, ALTER on the cluster, for jobs of others
+//	SHOW, DESCRIBE,
+//	  STOP JOB           DESCRIBE, ALTER on the cluster, for jobs of others
 //	savepoints           ALTER on the cluster, to write and to read one
 type Rights interface {
 	// User is whose rights they are, as it is kept with the user's jobs.
