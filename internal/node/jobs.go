@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/millrace/millrace/internal/broker/metadata"
+	"github.com/millrace/millrace/internal/connector/kafka"
 	"github.com/millrace/millrace/internal/engine"
 	"github.com/millrace/millrace/internal/sql/session"
 )
@@ -47,6 +48,7 @@ type job struct {
 		failures  []session.JobFailure // the last ones, the oldest first
 		nextStart time.Time
 
+		remote    *kafka.Journal          // of a job that writes exactly once to a Kafka cluster
 		interrupt context.CancelCauseFunc // ends the run, or the wait for the next
 		request   *request
 	}

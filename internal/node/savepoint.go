@@ -90,6 +90,9 @@ func (j *job) existingJournal() (log journalLog, ok bool, err error) {
 // readJournal reads what the job has committed, durably, up to now. The job may be running;
 // what was read stays readable until release is called.
 func (j *job) readJournal() (rec *journal.Recovered, release func(), err error) {
+	if j.remoteJournal() != nil {
+		return nil, nil, fmt.Errorf("the journal of job %s is in the Kafka cluster that it writes to: it cannot be copied", j.ID())
+	}
 	log, ok, err := j.existingJournal()
 	if err != nil {
 		return nil, nil, err

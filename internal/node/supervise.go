@@ -95,6 +95,7 @@ func (j *job) interruptible(parent context.Context) context.Context {
 // ctx is the first run's; s is the job as it was planned for it.
 func (j *job) supervise(ctx context.Context, s session.Submission) {
 	defer j.leave()
+	defer j.closeRemote()
 	strategy := j.strategy(&s)
 	for planned := true; ; planned = false {
 		var err error
@@ -164,7 +165,7 @@ func (j *job) runOnce(ctx context.Context, s session.Submission) error {
 	s.Config.Hook = j.node.config.Hook
 	spec := engine.JobSpec{ID: e.ID, Name: e.Name, Graph: s.Graph, Config: s.Config}
 	if !s.Config.Forgetful {
-		log, err := j.openJournal()
+		log, err := j.journalFor(ctx, s.Graph)
 		if err != nil {
 			return err
 		}
@@ -272,6 +273,7 @@ func (j *job) endWith(change jobEntry, cause error) error {
 		err = fmt.Errorf("what the job has left open could not be ended: %w", err)
 	} else if err = j.update(change); err == nil {
 		j.node.dropJournal(j.ID())
+		j.dropRemote()
 	}
 	if err != nil {
 		j.node.report(fmt.Sprintf("job %s (%s): %s", j.ID(), j.entry().Name, oneLine(err)))
