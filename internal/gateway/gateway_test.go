@@ -62,6 +62,7 @@ var passing = []struct{ what, as string }{
 	{`("(?:start-time|end-time|last-modification|now|timestamp|next-start|CREATED|INITIALIZING|RUNNING|FINISHED|CANCELED)"):1\d{12}`, "$1:T"},
 	{`("duration"):\d+`, "$1:D"},
 	{`("commit-ms"):[\d.]+`, "$1:D"},
+	{`("why"):"[^"]*"`, "$1:W"},
 	{`("epoch"):\d+`, "$1:E"},
 	{`("idle"):(?:true|false)`, "$1:I"},
 	{`savepoint-[0-9a-f]{6}-[0-9a-f]{12}`, "savepoint-S"},
