@@ -19,6 +19,7 @@ import (
 	"github.com/millrace/millrace/internal/connector/blackhole"
 	"github.com/millrace/millrace/internal/connector/filesystem"
 	logconn "github.com/millrace/millrace/internal/connector/log"
+	"github.com/millrace/millrace/internal/connector/nexmark"
 	"github.com/millrace/millrace/internal/connector/print"
 	"github.com/millrace/millrace/internal/gateway"
 	"github.com/millrace/millrace/internal/sql/catalog"
@@ -126,6 +127,7 @@ func connectors(link logconn.Broker) []*connector.Factory {
 		logconn.Factory(link),
 		filesystem.Factory(vfs.OS),
 		blackhole.Factory(),
+		nexmark.Factory(),
 		print.Factory(os.Stdout, os.Stderr),
 	}
 }

@@ -56,10 +56,11 @@ type base struct {
 	fs     vfs.FS
 	path   string
 	format *format.Factory
+	used   map[int][]int // fields of a ROW column, where not all are used
 }
 
 func newBase(t connector.Table, env connector.Env, fs vfs.FS) (base, error) {
-	b := base{table: t, env: env, fs: fs, path: strings.TrimPrefix(t.Options["path"], "file://")}
+	b := base{table: t, env: env, fs: fs, path: strings.TrimPrefix(t.Options["path"], "file://"), used: map[int][]int{}}
 	if !filepath.IsAbs(b.path) {
 		b.path = filepath.Join(t.Dir, b.path)
 	}
@@ -72,9 +73,12 @@ func newBase(t connector.Table, env connector.Env, fs vfs.FS) (base, error) {
 
 // config is the format's view of the physical columns.
 func (b *base) config() format.Config {
-	cfg := format.Config{Options: map[string]string{}, Location: b.env.Location}
-	for _, c := range b.table.Columns {
+	cfg := format.Config{Options: map[string]string{}, Fields: map[int][]int{}, Location: b.env.Location}
+	for i, c := range b.table.Columns {
 		if c.Metadata == "" {
+			if used, ok := b.used[i]; ok {
+				cfg.Fields[len(cfg.Columns)] = used
+			}
 			cfg.Columns = append(cfg.Columns, format.Column{Name: c.Name, Type: c.Type})
 		}
 	}

@@ -91,6 +91,9 @@ func (s *source) Open(_ context.Context, split connector.Split, columns []int, w
 	return r, nil
 }
 
+// UseFields: formats leave out what nobody wants of a ROW.
+func (s *source) UseFields(column int, used []int) { s.used[column] = used }
+
 // CheckColumns says whether the formats can give these columns.
 func (s *source) CheckColumns(columns []int) error {
 	_, err := newReader(s.layout, columns)
