@@ -170,9 +170,26 @@ type Status struct {
 //
 //	Identity ── durable in the journal ── Recover(identity, last token)
 //	   └> writers: Write … Write ─ Flush ┐
-//	Prepare(epoch) = token: all that was written is durable, invisible
-//	      └> the journal's commit record (with the token) is durable: the commit
-//	             └> Commit(token): it becomes visible
+//	Seal: the epoch ends here
+//	   └> Prepare(epoch) = token: all that was written before Seal is durable, invisible
+//	         └> the journal's commit record (with the token) is durable: the commit
+//	                └> Commit(token): it becomes visible
+//
+// From Seal on this happens beside the writers, which get the rows of the next epoch
+// meanwhile:
+//
+//	epoch n     Write … Flush │ Prepare ── [journal] ── Commit │
+//	epoch n+1                 │ Write ─ Flush ─ Write … Flush ┄┼> Write … Flush │ Prepare …
+//	                        Seal     kept                                    Seal
+//
+// A sink whose Commit decides everything that stands under its identity, as a
+// transaction's marker does, must keep the rows of n+1 to itself until it has
+// committed n, and hand them over then. What it keeps is bounded: beyond that Write
+// and Flush wait for the commit, or for the end of the context that the writer was
+// opened with. Prepare and Commit need nothing of the goroutines that write.
+//
+// Seal of n+1 comes after Commit of n has returned, or after its Prepare has if that
+// gave no token.
 //
 // After a crash Recover is called with the token of the last commit record: it
 // completes that commit and drops whatever was written after it.
@@ -191,13 +208,17 @@ type Sink interface {
 	Recover(ctx context.Context, identity, token []byte) error
 	// Writer opens the writer of one worker.
 	Writer(ctx context.Context, worker, workers int) (Writer, error)
-	// Prepare makes durable what all writers wrote since the last Prepare. An
-	// empty epoch gives a nil token.
+	// Seal ends the epoch: all writers were flushed, and none is at work. The job
+	// stands still meanwhile, so it does not wait for a disk.
+	Seal()
+	// Prepare makes durable what was written before Seal. An empty epoch gives a
+	// nil token, and no Commit follows.
 	Prepare(ctx context.Context, epoch int64) (token []byte, err error)
 	// Commit makes visible what the token names. It is idempotent.
 	Commit(ctx context.Context, token []byte) error
 	// Abort drops what was written and not prepared, or prepared and not
-	// committed: a cancelled or failed job calls it last.
+	// committed: a cancelled or failed job calls it last, when nothing else of the
+	// sink is at work.
 	Abort(ctx context.Context) error
 	Close() error
 }
@@ -209,7 +230,7 @@ type Writer interface {
 	// nothing of the batch. An error that a row causes is a *vec.RowError.
 	Write(b *vec.Batch) error
 	// Flush hands what is buffered to the destination; it is called at the end
-	// of a step.
+	// of a step, and before Seal.
 	Flush() error
 	Close() error
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -139,7 +140,10 @@ func killed(w *world, graph func(*topic, *ledgerSink) *Graph, c Config, n int) *
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	var crashed *world
+	var mu sync.Mutex
 	c.Hook = func(string) {
+		mu.Lock()
+		defer mu.Unlock()
 		if n--; n == 0 {
 			crashed = w.clone()
 			cancel()

@@ -126,6 +126,7 @@ func (j *Job) resume(rec *journal.Recovered) error {
 		return err
 	}
 	j.out.begin, j.out.epoch = b, rec.Epoch
+	j.showCommit(rec.Epoch, 0)
 	j.turn.now = rec.Time
 	j.marks = rec.Splits
 	j.restored = true

@@ -191,9 +191,16 @@ func (j *Job) publish(quiet bool) {
 	defer j.board.mu.Unlock()
 	s := &j.board.mu.status
 	total.RowsPerSecond = j.rate.learn(total.RowsRead, time.Now())
-	s.Epoch, s.CommitTook, s.Progress, s.Nodes = j.out.epoch, j.out.took, total, nodes
+	s.Progress, s.Nodes = total, nodes
 	j.shown = time.Now()
 	j.board.mu.shown, j.board.mu.quiet = j.shown, quiet
+}
+
+// showCommit tells the board of a commit.
+func (j *Job) showCommit(epoch int64, took time.Duration) {
+	j.board.mu.Lock()
+	defer j.board.mu.Unlock()
+	j.board.mu.status.Epoch, j.board.mu.status.CommitTook = epoch, took
 }
 
 func (j *Job) nodeStatus(i int, n *Node) NodeStatus {

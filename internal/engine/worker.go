@@ -33,6 +33,7 @@ type worker struct {
 	turn   int // the split that is polled next
 	read   int // rows polled in this step
 	polled bool
+	behind bool // there was more to read than the step's limit
 	moved  bool // anything was emitted, or a watermark moved
 
 	at   *instance // what runs now, for the report of a panic
@@ -138,7 +139,7 @@ func (w *worker) process(in *instance, port int, b *vec.Batch) error {
 func (w *worker) step() error {
 	t := &w.job.turn
 	w.eval.Now = t.now
-	w.read, w.polled, w.moved = 0, false, false
+	w.read, w.polled, w.behind, w.moved = 0, false, false, false
 	if t.read {
 		if err := w.poll(); err != nil {
 			return err
@@ -250,9 +251,11 @@ func (w *worker) advance(level int) error {
 func (w *worker) flush() error {
 	for _, in := range w.nodes {
 		if in != nil && in.writer != nil {
+			w.job.config.Hook("before-append")
 			if err := in.writer.Flush(); err != nil {
 				return w.blame(in, nil, err)
 			}
+			w.job.config.Hook("after-append")
 		}
 	}
 	return nil

@@ -26,6 +26,7 @@ func (sink) Transactional() bool                                        { return
 func (sink) Identity(context.Context) ([]byte, error)                   { return nil, nil }
 func (sink) Recover(context.Context, []byte, []byte) error              { return nil }
 func (sink) Writer(context.Context, int, int) (connector.Writer, error) { return writer{}, nil }
+func (sink) Seal()                                                      {}
 func (sink) Prepare(context.Context, int64) ([]byte, error)             { return nil, nil }
 func (sink) Commit(context.Context, []byte) error                       { return nil }
 func (sink) Abort(context.Context) error                                { return nil }

@@ -31,7 +31,7 @@ import (
 //	sink [upsert] [OPTION=…]       the sink of a job, recovered with what its journal has
 //	write [worker=N]               rows, +I id v; encoded, and appended when a batch is full
 //	flush [worker=N]
-//	prepare | journal | commit | abort | close     the phases of an epoch's commit
+//	seal | prepare [sealed] | journal | commit | abort | close     the phases of an epoch's commit; prepare seals first
 //	crash [power]                  the process ends, or all that was not synced is lost; the journal stays
 //	forget                         the job's journal is gone
 //	log                            the batches of each partition
@@ -193,7 +193,13 @@ func (x *driver) runSink(ctx context.Context) (string, error) {
 		return fmt.Sprintf("producer %d, epoch %d\n", x.sink.mu.producerID, x.sink.mu.epoch), nil
 	case "write", "flush":
 		return "", x.write(ctx)
+	case "seal":
+		x.sink.Seal()
+		return "", nil
 	case "prepare":
+		if !x.d.HasArg("sealed") {
+			x.sink.Seal()
+		}
 		var err error
 		x.prepared, err = x.sink.Prepare(ctx, 0)
 		return tokenText(x.prepared), err

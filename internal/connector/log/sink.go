@@ -24,7 +24,8 @@ const lastEpoch = 32766
 // sink writes a topic. Exactly once means that an epoch's batches stand in an open
 // transaction, which the job's journal decides:
 //
-//	append … append ── Prepare: wait until durable ── [journal] ── Commit: markers
+//	append … append ── Seal ── Prepare: wait until durable ── [journal] ── Commit: markers
+//	                    └ the next epoch's batches are kept (gate.go) ──────────┘ append …
 //
 // A token names the producer and, for each partition written, the offset after its
 // last batch. A transaction that is open and began before that offset belongs to
@@ -41,13 +42,16 @@ type sink struct {
 		producerID int64
 		epoch      int16
 		parts      []partState
+		gate       gate
+		writers    []*writer
 	}
 }
 
 // partState is what the sink has written to a partition.
 type partState struct {
 	sequence int32 // of the next record
-	last     int64 // offset of the last record appended since the last Prepare, -1: none
+	last     int64 // offset of the last record appended since the last Seal, -1: none
+	sealed   int64 // that of the sealed epoch
 	open     bool  // a transaction may be open
 	marker   int64 // offset of the last marker, -1: none
 }
@@ -92,7 +96,7 @@ func (s *sink) Recover(_ context.Context, identity, token []byte) error {
 	s.mu.topic = topic
 	s.mu.parts = make([]partState, len(topic.Partitions))
 	for i := range s.mu.parts {
-		s.mu.parts[i].last, s.mu.parts[i].marker = -1, -1
+		s.mu.parts[i] = partState{last: -1, sealed: -1, marker: -1}
 	}
 	if !s.transactional {
 		return nil
@@ -126,10 +130,8 @@ func (s *sink) Recover(_ context.Context, identity, token []byte) error {
 	return nil
 }
 
-// append writes a batch of one partition; the builder is empty afterwards.
-func (s *sink) append(n int, b *wire.Builder) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+// appendLocked writes a batch of one partition.
+func (s *sink) appendLocked(n int, b *wire.Builder) error {
 	p := &s.mu.parts[n]
 	records := int32(b.Count())
 	if s.transactional {
@@ -145,41 +147,58 @@ func (s *sink) append(n int, b *wire.Builder) error {
 	return nil
 }
 
-// Prepare waits until everything appended is durable.
-func (s *sink) Prepare(ctx context.Context, _ int64) ([]byte, error) {
+// Seal notes how far the epoch goes. From now on a transactional sink appends nothing
+// until the epoch is committed.
+func (s *sink) Seal() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.durable {
-		return nil, nil
-	}
-	var written []int
+	written := false
 	for i := range s.mu.parts {
 		p := &s.mu.parts[i]
-		if p.last < 0 {
-			continue
-		}
-		if err := s.mu.topic.Partitions[i].WaitDurable(ctx, p.last); err != nil {
-			return nil, fmt.Errorf("topic %s, partition %d: %w", s.topic, i, err)
-		}
-		written = append(written, i)
+		p.sealed, p.last = p.last, -1
+		written = written || p.sealed >= 0
 	}
-	if !s.transactional || written == nil {
-		s.forget()
+	if written && s.transactional {
+		s.mu.gate.shut()
+	}
+}
+
+// Prepare waits until everything sealed is durable.
+func (s *sink) Prepare(ctx context.Context, _ int64) ([]byte, error) {
+	ends, topic, err := s.sealed()
+	if err != nil || !s.durable || len(ends) == 0 {
+		return nil, err
+	}
+	token := append([]byte(nil), topic.ID[:]...)
+	for _, e := range ends {
+		if err := topic.Partitions[e.partition].WaitDurable(ctx, e.last); err != nil {
+			return nil, fmt.Errorf("topic %s, partition %d: %w", s.topic, e.partition, err)
+		}
+		token = binary.AppendUvarint(token, uint64(e.partition))
+		token = binary.AppendUvarint(token, uint64(e.last+1))
+	}
+	if !s.transactional {
 		return nil, nil
 	}
-	token := append([]byte(nil), s.mu.topic.ID[:]...)
-	for _, i := range written {
-		token = binary.AppendUvarint(token, uint64(i))
-		token = binary.AppendUvarint(token, uint64(s.mu.parts[i].last+1))
-	}
-	s.forget()
 	return token, nil
 }
 
-func (s *sink) forget() {
+// end is the last record of a partition that an epoch wrote.
+type end struct {
+	partition int
+	last      int64
+}
+
+// sealed are the ends of the sealed epoch.
+func (s *sink) sealed() (ends []end, topic Topic, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for i := range s.mu.parts {
-		s.mu.parts[i].last = -1
+		if last := s.mu.parts[i].sealed; last >= 0 {
+			ends = append(ends, end{i, last})
+		}
 	}
+	return ends, s.mu.topic, s.mu.gate.err
 }
 
 // decodeToken is the end offset by partition; a token of a topic that was deleted
@@ -209,8 +228,17 @@ func (s *sink) decodeToken(token []byte) (map[int]int64, error) {
 	return ends, nil
 }
 
-// Commit appends the markers of the token's transactions that are still open.
+// Commit appends the markers of the token's transactions that are still open, and
+// right behind them what the writers were made to keep: one sync makes both durable.
 func (s *sink) Commit(_ context.Context, token []byte) error {
+	if err := s.markAll(token); err != nil {
+		return err
+	}
+	s.release()
+	return nil
+}
+
+func (s *sink) markAll(token []byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	ends, err := s.decodeToken(token)
@@ -237,6 +265,7 @@ func (s *sink) Commit(_ context.Context, token []byte) error {
 func (s *sink) Abort(context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.mu.gate.open()
 	var errs []error
 	for i := range s.mu.parts {
 		if !s.mu.parts[i].open {
@@ -281,8 +310,8 @@ func (s *sink) Close() error {
 }
 
 // Writer opens the writer of a worker.
-func (s *sink) Writer(context.Context, int, int) (connector.Writer, error) {
-	return newWriter(s)
+func (s *sink) Writer(ctx context.Context, _, _ int) (connector.Writer, error) {
+	return newWriter(ctx, s)
 }
 
 func (s *sink) now() int64 {

@@ -1,7 +1,9 @@
 package log
 
 import (
+	"context"
 	"fmt"
+	"sync"
 
 	"github.com/millrace/millrace/internal/format"
 	"github.com/millrace/millrace/internal/types"
@@ -16,15 +18,20 @@ type writer struct {
 	meta       recordMeta
 	keyCols    []int
 	valueCols  []int
+	keyBuf     []byte
+	valueBuf   []byte
+	ctx        context.Context
 
-	batches  []*wire.Builder
-	keyBuf   []byte
-	valueBuf []byte
-	robin    int
+	// mu is held by Write and Flush; the sink takes it when the gate opens.
+	mu struct {
+		sync.Mutex
+		batches []*wire.Builder
+		robin   int
+	}
 }
 
-func newWriter(s *sink) (w *writer, err error) {
-	w = &writer{sink: s, meta: recordMeta{timestamp: -1, headers: -1}}
+func newWriter(ctx context.Context, s *sink) (w *writer, err error) {
+	w = &writer{sink: s, ctx: ctx, meta: recordMeta{timestamp: -1, headers: -1}}
 	persisted := s.persisted()
 	at := indexOf(persisted)
 	for _, c := range s.layout.metadata {
@@ -47,7 +54,8 @@ func newWriter(s *sink) (w *writer, err error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	w.batches = make([]*wire.Builder, len(s.mu.topic.Partitions))
+	w.mu.batches = make([]*wire.Builder, len(s.mu.topic.Partitions))
+	s.mu.writers = append(s.mu.writers, w)
 	return w, nil
 }
 
@@ -85,6 +93,8 @@ func pick(cols []*vec.Vector, at []int) []*vec.Vector {
 func (w *writer) Write(b *vec.Batch) error {
 	keys, values := pick(b.Cols, w.keyCols), pick(b.Cols, w.valueCols)
 	now := w.now()
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	for i := range b.Len() {
 		r := b.Row(i)
 		kind := b.Kind(r)
@@ -134,14 +144,14 @@ func (w *writer) encode(keys, values []*vec.Vector, r int, kind types.RowKind) (
 }
 
 func (w *writer) add(ts int64, key, value []byte, headers []wire.Header) error {
-	n := w.robin
+	n := w.mu.robin
 	if key != nil {
-		n = PartitionOf(key, len(w.batches))
+		n = PartitionOf(key, len(w.mu.batches))
 	}
-	b := w.batches[n]
+	b := w.mu.batches[n]
 	if b == nil {
 		b = wire.NewBuilder(nil)
-		w.batches[n] = b
+		w.mu.batches[n] = b
 	}
 	b.Append(ts, key, value, headers)
 	if b.Len() < flushBytes {
@@ -150,28 +160,37 @@ func (w *writer) add(ts int64, key, value []byte, headers []wire.Header) error {
 	return w.flush(n)
 }
 
-// flush appends a partition's batch. Keyless records go to the next partition
+// flush hands over a partition's batch. Keyless records go to the next partition
 // after each, so that they spread without making small batches.
-func (w *writer) flush(n int) error {
-	b := w.batches[n]
+func (w *writer) flush(n int) (err error) {
+	b := w.mu.batches[n]
 	if b == nil || b.Count() == 0 {
 		return nil
 	}
-	if err := w.append(n, b); err != nil {
+	if w.mu.batches[n], err = w.append(w.ctx, n, b); err != nil {
 		return err
 	}
-	b.Reset(nil)
-	w.robin = (w.robin + 1) % len(w.batches)
+	w.mu.robin = (w.mu.robin + 1) % len(w.mu.batches)
 	return nil
 }
 
-func (w *writer) Flush() error {
-	for n := range w.batches {
+func (w *writer) flushAll() error {
+	for n := range w.mu.batches {
 		if err := w.flush(n); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// Flush hands over all batches, unless they would be kept: they may as well grow.
+func (w *writer) Flush() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.holding() {
+		return nil
+	}
+	return w.flushAll()
 }
 
 func (w *writer) Close() error { return nil }

@@ -171,6 +171,7 @@ func (m *memory) ChangelogMode(types.KindSet) types.KindSet                  { r
 func (m *memory) Transactional() bool                                        { return true }
 func (m *memory) Identity(context.Context) ([]byte, error)                   { return nil, nil }
 func (m *memory) Recover(context.Context, []byte, []byte) error              { return nil }
+func (m *memory) Seal()                                                      {}
 func (m *memory) Prepare(context.Context, int64) ([]byte, error)             { return nil, nil }
 func (m *memory) Commit(context.Context, []byte) error                       { return nil }
 func (m *memory) Abort(context.Context) error                                { return nil }
