@@ -235,5 +235,12 @@ type Writer interface {
 	Close() error
 }
 
+// TimedWriter is a Writer that is told how far event time has come: in each step, after
+// the step's rows and before Flush. At the end of a bounded input it is vec.MaxTime.
+type TimedWriter interface {
+	Writer
+	Advance(watermark int64)
+}
+
 // Options are the WITH options of a table.
 type Options map[string]string
