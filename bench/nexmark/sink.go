@@ -20,7 +20,8 @@ type Ledger struct {
 		sync.Mutex
 		committed Digest
 		rows      map[string]int64 // nil if rows are not kept
-		open      part
+		open      part             // since the last Seal
+		sealed    part             // until Prepare
 		prepared  map[int64]part
 		done      int64 // the last epoch that was committed
 	}
@@ -43,12 +44,12 @@ func NewLedger(keep bool) *Ledger {
 	return l
 }
 
-// Clone is the ledger as it is now.
+// Clone is what a crash would leave of the ledger now.
 func (l *Ledger) Clone() *Ledger {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	c := NewLedger(l.mu.rows != nil)
-	c.mu.committed, c.mu.open, c.mu.prepared, c.mu.done = l.mu.committed, l.mu.open, maps.Clone(l.mu.prepared), l.mu.done
+	c.mu.committed, c.mu.prepared, c.mu.done = l.mu.committed, maps.Clone(l.mu.prepared), l.mu.done
 	maps.Copy(c.mu.rows, l.mu.rows)
 	return c
 }
@@ -104,14 +105,21 @@ func (s *sink) Writer(context.Context, int, int) (connector.Writer, error) {
 	return &writer{ledger: s.ledger, digester: digester{compare: s.query.Compare, total: s.query.Total}}, nil
 }
 
+func (s *sink) Seal() {
+	l := &s.ledger.mu
+	l.Lock()
+	defer l.Unlock()
+	l.sealed, l.open = l.open, part{}
+}
+
 func (s *sink) Prepare(_ context.Context, epoch int64) ([]byte, error) {
 	l := &s.ledger.mu
 	l.Lock()
 	defer l.Unlock()
-	if !l.open.any {
+	if !l.sealed.any {
 		return nil, nil
 	}
-	l.prepared[epoch], l.open = l.open, part{}
+	l.prepared[epoch], l.sealed = l.sealed, part{}
 	return binary.BigEndian.AppendUint64(nil, uint64(epoch)), nil
 }
 
@@ -146,7 +154,7 @@ func (s *sink) Abort(context.Context) error {
 	l := &s.ledger.mu
 	l.Lock()
 	defer l.Unlock()
-	l.open, l.prepared = part{}, map[int64]part{}
+	l.open, l.sealed, l.prepared = part{}, part{}, map[int64]part{}
 	return nil
 }
 
@@ -253,6 +261,7 @@ func (w *Writer) Settle() error {
 	if err := w.w.Flush(); err != nil {
 		return err
 	}
+	s.Seal()
 	token, err := s.Prepare(ctx, 1)
 	if err != nil {
 		return err

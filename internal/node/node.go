@@ -49,6 +49,8 @@ type Config struct {
 	Settings map[string]string
 	// Report is told, in one line, what a person should know; nil: nobody.
 	Report func(string)
+	// Connectors are further ones, beside those that every node has.
+	Connectors []*connector.Factory
 	// Hook is called at named points around a commit; see engine.Config.
 	Hook func(point string)
 
@@ -112,7 +114,7 @@ func Open(config Config) (_ *Node, err error) {
 		return nil, unusable(config.Data, err)
 	}
 	n.link = &logBroker{broker: n.broker, closing: n.ctx}
-	n.connectors = connectors(n.link)
+	n.connectors = append(connectors(n.link), n.config.Connectors...)
 	if err := n.restore(); err != nil {
 		return nil, err
 	}

@@ -20,7 +20,6 @@ var missing = map[string]string{
 	"q6":   "AVG with OVER is not supported yet",
 	"q11":  "the group window function SESSION is not supported yet",
 	"q13":  "FOR SYSTEM_TIME AS OF (a temporal join) is not supported yet",
-	"q14":  "function 'count_char' not found",
 	"cep0": "MATCH_RECOGNIZE is not supported yet",
 	"cep1": "MATCH_RECOGNIZE is not supported yet",
 	"cep2": "MATCH_RECOGNIZE is not supported yet",
@@ -60,6 +59,9 @@ func TestAnswers(t *testing.T) {
 				t.Skip(reason)
 			}
 			for _, events := range sizes {
+				if !recordedOver(q, events) {
+					continue
+				}
 				want, err := read(path(q.Name, events))
 				if errors.Is(err, fs.ErrNotExist) {
 					t.Fatalf("no answer of Flink's is recorded: make oracle")

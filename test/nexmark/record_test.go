@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -22,6 +23,12 @@ var (
 // sizes are how many events answers are recorded over: variations go by the small
 // number, one run by the large one.
 var sizes = []int64{100_000, 1_000_000}
+
+// recordedOver says whether a query is recorded over so many events. Flink's time on
+// patterns over the hottest keys grows with the square of the events.
+func recordedOver(q nexmark.Query, events int64) bool {
+	return events == sizes[0] || !strings.HasPrefix(q.Name, "cep")
+}
 
 // questions are the statements that Flink is asked instead of a query that it has no
 // answer to, or that hangs on the clock.
@@ -45,6 +52,7 @@ func TestRecord(t *testing.T) {
 	}
 	for _, events := range sizes {
 		dir := t.TempDir()
+		queries := slices.DeleteFunc(slices.Clone(queries), func(q nexmark.Query) bool { return !recordedOver(q, events) })
 		if err := ask(dir, events, queries); err != nil {
 			t.Fatal(err)
 		}
@@ -66,6 +74,9 @@ func TestRecord(t *testing.T) {
 				t.Fatalf("%s: %v", q.Name, err)
 			}
 			if err := r.write(path(q.Name, events)); err != nil {
+				t.Fatal(err)
+			}
+			if err := nexmark.RecordAnswer("../../bench/nexmark/answers.txt", q, events, r.digest); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/millrace/millrace/bench/nexmark"
@@ -36,9 +37,13 @@ func newWorld(q nexmark.Query, events int64, splits int, side string, rows bool)
 	return &world{query: q, script: stmts, journal: &memLog{}, ledger: nexmark.NewLedger(rows)}, err
 }
 
+// clone is one moment: while the journal is held nothing can be committed that is not
+// in its copy.
 func (w *world) clone() *world {
+	w.journal.mu.Lock()
+	defer w.journal.mu.Unlock()
 	c := *w
-	c.journal, c.ledger = w.journal.clone(), w.ledger.Clone()
+	c.journal, c.ledger = w.journal.cloneLocked(), w.ledger.Clone()
 	return &c
 }
 
@@ -138,7 +143,10 @@ func (w *world) run(v variation) (*world, error) {
 func (w *world) crash(c engine.Config, point string, n int) (crashed *world, err error) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
+	var mu sync.Mutex
 	c.Hook = func(p string) {
+		mu.Lock()
+		defer mu.Unlock()
 		if p == point && crashed == nil {
 			if n--; n == 0 {
 				crashed = w.clone()
@@ -163,17 +171,18 @@ func (w *world) start(ctx context.Context, c engine.Config) error {
 
 // memLog is a journal's partition as a value.
 type memLog struct {
+	mu         sync.Mutex
 	batches    []wire.Batch
 	start, end int64
 }
 
-func (l *memLog) clone() *memLog {
-	c := *l
-	c.batches = slices.Clone(l.batches)
-	return &c
+func (l *memLog) cloneLocked() *memLog {
+	return &memLog{batches: slices.Clone(l.batches), start: l.start, end: l.end}
 }
 
 func (l *memLog) Append(batches []byte) (int64, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	for len(batches) > 0 {
 		b, rest, err := wire.ParseBatch(batches)
 		if err != nil {
@@ -189,6 +198,8 @@ func (l *memLog) Append(batches []byte) (int64, error) {
 func (l *memLog) WaitDurable(context.Context, int64) error { return nil }
 
 func (l *memLog) Read(from int64, limit int, buf []byte) ([]byte, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	buf = buf[:0]
 	first, _ := slices.BinarySearchFunc(l.batches, from, func(b wire.Batch, from int64) int {
 		if b.LastOffset() < from {
@@ -205,10 +216,21 @@ func (l *memLog) Read(from int64, limit int, buf []byte) ([]byte, error) {
 	return buf, nil
 }
 
-func (l *memLog) Start() int64 { return l.start }
-func (l *memLog) End() int64   { return l.end }
+func (l *memLog) Start() int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.start
+}
+
+func (l *memLog) End() int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.end
+}
 
 func (l *memLog) DeleteBefore(offset int64) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	l.start = max(l.start, offset)
 	l.batches = slices.DeleteFunc(l.batches, func(b wire.Batch) bool { return b.LastOffset() < offset })
 	return nil
