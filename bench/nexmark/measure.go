@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"runtime/pprof"
 	"strings"
 	"syscall"
 	"time"
@@ -30,6 +31,8 @@ type Run struct {
 	Workers int
 	// Settings are further ones of SET.
 	Settings map[string]string
+	// Profile is a file for a CPU profile of the query; empty: none is made.
+	Profile string
 }
 
 // Measured is what a run cost, and what came out.
@@ -80,6 +83,17 @@ func Measure(ctx context.Context, r Run) (m Measured, err error) {
 		return m, err
 	}
 	ledger = NewLedger(false)
+	if r.Profile != "" {
+		f, err := os.Create(r.Profile)
+		if err != nil {
+			return m, err
+		}
+		defer f.Close()
+		if err := pprof.StartCPUProfile(f); err != nil {
+			return m, err
+		}
+		defer pprof.StopCPUProfile()
+	}
 	if m.Seconds, m.CPUSeconds, err = s.time(ctx, r.Query.Script(r.sink(work), side)); err != nil {
 		return m, err
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -25,10 +26,10 @@ func benchCommand() *cobra.Command {
 // nexmarkBench is `millrace bench nexmark`. Each query is measured in a process of its
 // own, this program again, so that CPU and memory are those of the query.
 type nexmarkBench struct {
-	queries, source, data string
-	events                int64
-	workers, repeat       int
-	json, one             bool
+	queries, source, data, profile string
+	events                         int64
+	workers, repeat                int
+	json, one                      bool
 }
 
 func benchNexmark() *cobra.Command {
@@ -52,6 +53,7 @@ which are known for 100,000 and 1,000,000: a wrong one ends the run with status 
 	f.IntVar(&b.workers, "workers", 1, "workers of a query's job")
 	f.IntVar(&b.repeat, "repeat", 1, "run each query so often; the fastest run counts")
 	f.StringVar(&b.data, "data", "", "directory for the log and for files; a new one if not given")
+	f.StringVar(&b.profile, "profile", "", "directory for a CPU profile of each query, for go tool pprof")
 	f.BoolVar(&b.json, "json", false, "print a line of JSON for each result")
 	f.BoolVar(&b.one, "one", false, "measure one query in this process")
 	f.MarkHidden("one")
@@ -81,6 +83,9 @@ func (b *nexmarkBench) run(ctx context.Context) error {
 	}
 	if b.one {
 		r.Query = queries[0]
+		if b.profile != "" {
+			r.Profile = filepath.Join(b.profile, r.Query.Name+".pprof")
+		}
 		m, err := nexmark.Measure(ctx, r)
 		if err != nil {
 			return err
@@ -135,7 +140,7 @@ func (b *nexmarkBench) best(ctx context.Context, q nexmark.Query) (best nexmark.
 	}
 	for i := range b.repeat {
 		args := []string{"bench", "nexmark", "--one", "--queries", q.Name, "--events", strconv.FormatInt(b.events, 10), "--source", b.source,
-			"--workers", strconv.Itoa(b.workers), "--data", b.data}
+			"--workers", strconv.Itoa(b.workers), "--data", b.data, "--profile", b.profile}
 		var out, said bytes.Buffer
 		cmd := exec.CommandContext(ctx, self, args...)
 		cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }

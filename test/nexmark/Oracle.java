@@ -9,7 +9,7 @@ import org.apache.flink.table.catalog.Column;
 import org.apache.flink.table.functions.ScalarFunction;
 
 /**
- * Runs queries in Apache Flink, in batch mode, and writes their rows: a line with the columns and
+ * Runs queries in Apache Flink, in batch mode unless they begin with the comment streaming, and writes their rows: a line with the columns and
  * their types, then a line a row, its values separated by tabs, \N for NULL.
  *
  * <p>Oracle DIR: reads DIR/prologue.sql, and for each DIR/NAME.query writes DIR/NAME.rows, or
@@ -24,20 +24,9 @@ public class Oracle {
   }
 
   public static void main(String[] args) throws Exception {
-    Configuration config = new Configuration();
-    config.setString("parallelism.default", "2");
-    config.setString("taskmanager.memory.managed.size", "512m");
-    config.setString("table.exec.resource.default-parallelism", "2");
-    TableEnvironment env =
-        TableEnvironment.create(
-            EnvironmentSettings.newInstance().inBatchMode().withConfiguration(config).build());
-    env.createTemporarySystemFunction("count_char", CountChar.class);
     Path dir = Path.of(args[0]);
-    for (String statement : Files.readString(dir.resolve("prologue.sql")).split(";")) {
-      if (!statement.isBlank()) {
-        env.executeSql(statement);
-      }
-    }
+    TableEnvironment batch = environment(EnvironmentSettings.newInstance().inBatchMode(), "2", dir);
+    TableEnvironment streaming = environment(EnvironmentSettings.newInstance().inStreamingMode(), "1", dir);
     List<Path> queries;
     try (var files = Files.list(dir)) {
       queries = files.filter(f -> f.toString().endsWith(".query")).sorted().toList();
@@ -46,7 +35,8 @@ public class Oracle {
       String name = query.getFileName().toString().replace(".query", "");
       long started = System.nanoTime();
       try {
-        long rows = run(env, name, Files.readString(query), dir);
+        String sql = Files.readString(query);
+        long rows = run(sql.startsWith("-- streaming") ? streaming : batch, name, sql.replaceFirst("^--.*\n", ""), dir);
         System.out.printf("%s: %d rows, %.1f s%n", name, rows, (System.nanoTime() - started) / 1e9);
       } catch (Exception e) {
         Throwable cause = e;
@@ -59,6 +49,21 @@ public class Oracle {
       }
     }
     System.exit(0);
+  }
+
+  static TableEnvironment environment(EnvironmentSettings.Builder settings, String parallelism, Path dir) throws Exception {
+    Configuration config = new Configuration();
+    config.setString("parallelism.default", parallelism);
+    config.setString("taskmanager.memory.managed.size", "512m");
+    config.setString("execution.checkpointing.interval", "10s"); // which finishes files
+    TableEnvironment env = TableEnvironment.create(settings.withConfiguration(config).build());
+    env.createTemporarySystemFunction("count_char", CountChar.class);
+    for (String statement : Files.readString(dir.resolve("prologue.sql")).split(";")) {
+      if (!statement.isBlank()) {
+        env.executeSql(statement);
+      }
+    }
+    return env;
   }
 
   /** Flink writes files of values by itself: to fetch a million rows from it takes minutes. */

@@ -29,15 +29,13 @@ var missing = map[string]string{
 // variations are run over the small number of events.
 var variations = []variation{
 	{workers: 1},
-	{workers: 2},
-	{workers: 8},
 	{workers: 2, stepRows: 300},
+	{workers: 8},
 	{workers: 1, batch: true},
 	{workers: 8, batch: true},
 	{workers: 2, stepRows: 5_000, kill: "before-prepare", nth: 3},
 	{workers: 1, stepRows: 10_000, kill: "after-prepare", nth: 2},
 	{workers: 2, stepRows: 20_000, kill: "after-journal", nth: 1},
-	{workers: 2, stepRows: 5_000, kill: "after-commit", nth: 4},
 }
 
 // TestAnswers: every query's final result is Flink's, whichever way it is run.
