@@ -74,7 +74,11 @@ type Factory struct {
 	// Check says what is wrong with a table when it is declared, beyond its single
 	// options: an *OptionError where one of them is to blame. nil: nothing is. What
 	// an OPTIONS hint may still add is left to NewSource and NewSink.
-	Check     func(Table) error
+	Check func(Table) error
+	// Touches says what rights it takes to read or write a table. nil: those that things
+	// of the host take.
+	Touches func(t Table, write bool) Touches
+	// Sources and sinks are made by way of Source and Sink, which ask for the rights.
 	NewSource func(Table, Env) (Source, error)
 	NewSink   func(Table, Env) (Sink, error)
 }
@@ -86,6 +90,16 @@ type Env struct {
 	Location *time.Location
 	// Params are the statement's session options (SET 'k' = 'v').
 	Params map[string]string
+	// May says why a table must not be read or written by whom the statement is of; nil:
+	// everything may be.
+	May func(Access) error
+	// Delivery is how a sink writes that does not say so itself
+	// (execution.checkpointing.mode): exactly-once, which empty stands for as well, or
+	// at-least-once.
+	Delivery string
+	// Forgetful jobs keep no journal (execution.checkpointing.interval = 0), so that
+	// none of their sinks can be exactly once.
+	Forgetful bool
 }
 
 // Source is a table that can be read. It is made once a job.

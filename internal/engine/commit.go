@@ -10,13 +10,13 @@ import (
 //
 //	before-append │ a writer hands over what it has │ after-append (each)
 //
-// and for each epoch, where a full run is one that writes all state anew:
+// and for each epoch:
 //
-//	cut            │ by the workers: state; after a piece of a full run snapshot-piece
+//	cut            │ by the workers: state; after a piece of a snapshot snapshot-piece
 //	before-prepare │ Prepare of the sinks, after each prepared │ after-prepare
 //	before-journal │ the run with its commit record, durable │ after-journal
 //	before-commit  │ Commit of the sinks, after each committed │ after-commit
-//	snapshot       │ what a full run replaces is deleted │ trimmed
+//	snapshot       │ what a snapshot replaces that is complete now is deleted │ trimmed
 //
 // All from before-prepare on is beside the next epoch's steps. A kill up to
 // before-journal loses the epoch as a whole, one at after-journal or later nothing of
@@ -25,9 +25,6 @@ var Points = []string{
 	"before-append", "after-append", "cut", "snapshot-piece", "before-prepare", "prepared", "after-prepare",
 	"before-journal", "after-journal", "before-commit", "committed", "after-commit", "snapshot", "trimmed",
 }
-
-// snapshotPiece is about how large a state record of a full run becomes.
-const snapshotPiece = 256 << 10
 
 const (
 	// commitShare is how much longer than a commit an epoch lasts while a job catches
@@ -72,10 +69,14 @@ func (j *Job) commitDue() bool {
 	if !j.dirty || !j.turn.advance || j.out.flight != nil || time.Since(j.out.ended) < j.config.CommitPause {
 		return false
 	}
-	if !j.behind {
+	if !j.behind || j.crowded() {
 		return true
 	}
-	return time.Since(j.out.cut) >= min(j.config.CommitInterval, max(commitFloor, commitShare*j.out.took))
+	longest := min(j.config.CommitInterval, max(commitFloor, commitShare*j.out.took))
+	if w := j.out.writer; w != nil && w.Snapshotting() {
+		longest = min(longest, snapshotEpoch)
+	}
+	return time.Since(j.out.cut) >= longest
 }
 
 // commits ends a commit that is done and begins the next, if it is due.
@@ -91,22 +92,23 @@ func (j *Job) commits() error {
 func (j *Job) cut(finished bool) error {
 	o := &j.out
 	o.epoch++
+	lasted := time.Since(o.cut)
 	o.cut = time.Now()
 	f := &flight{epoch: o.epoch, done: make(chan struct{})}
 	if o.writer != nil {
-		f.full = o.writer.Due()
 		f.record = &journal.Commit{Time: j.turn.now, Finished: finished}
-		o.writer.Open(o.epoch, f.full, j.turn.now.UnixMilli())
-		if f.full {
-			o.writer.Begin(o.begin)
-		}
+		f.all = j.openRun(lasted)
+	}
+	if j.memory.spill != nil {
+		j.weigh()
 	}
 	if err := j.team.do(func(w *worker) error { return w.seal(f) }); err != nil {
 		return err
 	}
 	if f.record != nil {
-		j.recordSplits(f.record, f.full)
-		j.recordNodes(f.record, f.full)
+		j.closeRun()
+		j.recordSplits(f.record, f.all)
+		j.recordNodes(f.record, f.all)
 	}
 	for _, s := range o.sinks {
 		s.node.Sink.Sink.Seal()
@@ -120,52 +122,22 @@ func (j *Job) cut(finished bool) error {
 // seal hands over what a commit made the writers keep, and records the state.
 func (w *worker) seal(f *flight) error {
 	w.job.config.Hook("cut")
-	if err := w.flush(); err != nil || f.record == nil {
+	if err := w.flush(); err != nil {
 		return err
 	}
-	return w.recordState(f.full)
-}
-
-// recordState appends what changed in the state of a worker's operators, or all
-// of it.
-func (w *worker) recordState(full bool) error {
-	for _, in := range w.nodes {
-		if in == nil || in.store == nil {
-			continue
-		}
-		number := w.job.numbers[in.index]
-		w.at = in
-		w.delta = in.store.AppendDelta(w.delta[:0])
-		if !full {
-			if len(w.delta) == 0 {
-				continue
-			}
-			if err := w.job.out.writer.State(number, w.index, w.delta); err != nil {
-				return err
-			}
-			continue
-		}
-		pieces := in.store.Snapshot()
-		for more := true; more; {
-			w.delta, more = pieces.Append(w.delta[:0], snapshotPiece)
-			if len(w.delta) == 0 {
-				continue
-			}
-			if err := w.job.out.writer.State(number, w.index, w.delta); err != nil {
-				return err
-			}
-			w.job.config.Hook("snapshot-piece")
-		}
+	if f.record == nil {
+		w.forget()
+		w.evict()
+		return nil
 	}
-	w.at = nil
-	return nil
+	return w.recordState()
 }
 
 // recordSplits notes how far the splits were read.
-func (j *Job) recordSplits(c *journal.Commit, full bool) {
+func (j *Job) recordSplits(c *journal.Commit, all bool) {
 	for number, src := range j.out.begin.Sources {
 		for i, s := range j.splits[j.nodes[src.Node]] {
-			if !s.changed && !full {
+			if !s.changed && !all {
 				continue
 			}
 			s.changed = false
@@ -182,10 +154,10 @@ func (j *Job) recordSplits(c *journal.Commit, full bool) {
 }
 
 // recordNodes notes watermarks and counters.
-func (j *Job) recordNodes(c *journal.Commit, full bool) {
+func (j *Job) recordNodes(c *journal.Commit, all bool) {
 	for node := range j.spec.Graph.Nodes {
 		m := j.nodeMark(node)
-		if !full && m == j.recorded[node] {
+		if !all && m == j.recorded[node] {
 			continue
 		}
 		j.recorded[node] = m

@@ -116,8 +116,11 @@ func TestCrash(t *testing.T) {
 	const rows, keys = 60, 7
 	want := expected(rows, keys)
 	for _, workers := range []int{1, 2, 4} {
-		for _, stepRows := range []int{1, 7, 1000} {
-			config := Config{Workers: workers, StepRows: stepRows, CommitInterval: 1, SnapshotBytes: 2000}
+		for i, stepRows := range []int{1, 7, 1000} {
+			config := Config{
+				Workers: workers, StepRows: stepRows, CommitInterval: 1,
+				SnapshotBytes: []int64{900, 2000}[(workers+i)%2], SnapshotPiece: []int{30, 1 << 20}[(workers+i)%2],
+			}
 			t.Run(fmt.Sprintf("workers=%d/rows=%d", workers, stepRows), func(t *testing.T) {
 				calm := &world{filledTopic(3, rows, keys), newMemLog(), newLedger()}
 				if err := calm.job(config).Run(context.Background()); err != nil {

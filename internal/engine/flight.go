@@ -22,7 +22,7 @@ import (
 // writer and the sinks' tokens included, and to the job's before and after.
 type flight struct {
 	epoch  int64
-	full   bool
+	all    bool            // the commit record holds everything
 	record *journal.Commit // nil without a journal
 	done   chan struct{}
 
@@ -84,7 +84,7 @@ func (j *Job) carry(f *flight) error {
 	}
 	f.phase = open
 	hook("after-commit")
-	if f.full {
+	if f.record != nil && j.out.writer.Full() {
 		hook("snapshot")
 		if err := j.out.writer.Trim(); err != nil {
 			return err
@@ -98,7 +98,7 @@ func (j *Job) carry(f *flight) error {
 func (j *Job) write(f *flight) error {
 	for _, s := range j.out.sinks {
 		token := s.token
-		if token == nil && f.full {
+		if token == nil && f.all {
 			token = s.last
 		}
 		if token != nil {

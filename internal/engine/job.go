@@ -32,9 +32,17 @@ type Config struct {
 	// CommitPause is the least time between the end of a commit and the next
 	// (execution.checkpointing.min-pause); 0.
 	CommitPause time.Duration
-	// SnapshotBytes is the least that the journal grows by before state is
-	// written anew in full; 16 MiB.
+	// Forgetful jobs (execution.checkpointing.interval = 0) get no journal: nothing is
+	// left of them after a failure but what they wrote.
+	Forgetful bool
+	// SnapshotBytes is the least that the journal grows by before a snapshot of
+	// all state begins; 16 MiB.
 	SnapshotBytes int64
+	// SnapshotPiece, if above 0, is how many bytes of a snapshot a worker writes
+	// in an epoch, whatever time it takes: tests run with few and with many.
+	SnapshotPiece int
+	// State says where state lies; the zero value: in memory, without a limit.
+	State StateConfig
 	// Batch (execution.runtime-mode = batch) makes the whole input, which must be
 	// bounded, one step: watermarks move once, at its end, so that operators emit
 	// final results only; and one epoch.
@@ -128,14 +136,16 @@ type Job struct {
 	nodes   []int                 // the other way round
 	marks   [][]journal.SplitMark // by source and split of the begin record; nil for a new job
 
-	turn     turn
-	pace     pace
-	restored bool // and no step was made since
-	polled   bool // the last step found rows
-	behind   bool // and left some
-	dirty    bool // something happened since the last commit
+	turn      turn
+	pace      pace
+	pieceTime time.Duration // for the epoch that is being recorded
+	restored  bool          // and no step was made since
+	polled    bool          // the last step found rows
+	behind    bool          // and left some
+	dirty     bool          // something happened since the last commit
 
 	out      outputs
+	memory   memory
 	base     []counters // of earlier starts, by node
 	recorded []nodeMark // by node, in the last commit record
 
@@ -218,6 +228,7 @@ func (j *Job) end(failure error) (err error) {
 	if j.base != nil {
 		j.publish(true)
 	}
+	errs = append(errs, j.closeMemory())
 	return errors.Join(errs...)
 }
 

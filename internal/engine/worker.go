@@ -30,6 +30,8 @@ type worker struct {
 	split   cutter
 	delta   []byte // scratch
 
+	snapshot []*piecewise // what is left to write of the snapshot
+
 	turn   int // the split that is polled next
 	read   int // rows polled in this step
 	polled bool
@@ -357,6 +359,12 @@ func (e *AssertionError) Error() string {
 }
 
 func assertion(at *Node, p any) error {
+	if err, ok := p.(error); ok && isStateError(err) {
+		if at == nil {
+			return err
+		}
+		return &nodeError{node: at.Name, err: err}
+	}
 	e := &AssertionError{Node: "engine", Panic: p, Stack: strings.TrimSpace(string(debug.Stack()))}
 	if at != nil {
 		e.Node = at.Name
@@ -370,4 +378,12 @@ func (w *worker) node() *Node {
 		return nil
 	}
 	return w.at.node
+}
+
+// isStateError says that a panic is no mistake of the program: state that has outgrown
+// its limits, or a disk that has failed.
+func isStateError(err error) bool {
+	var limit *vec.LimitError
+	var spill *state.SpillError
+	return errors.As(err, &limit) || errors.As(err, &spill)
 }

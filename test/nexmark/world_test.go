@@ -61,11 +61,14 @@ func (h *host) Submit(_ context.Context, s session.Submission) (session.Job, err
 	return submitted{}, nil
 }
 
-func (h *host) RunLocal(context.Context, engine.JobSpec) session.Job { return submitted{} }
+func (h *host) RunLocal(context.Context, engine.JobSpec, func() error) session.Job {
+	return submitted{}
+}
 
 type submitted struct{}
 
 func (submitted) ID() string                 { return "" }
+func (submitted) Owner() session.User        { return session.User{} }
 func (submitted) Status() engine.Status      { return engine.Status{} }
 func (submitted) Wait(context.Context) error { return nil }
 func (submitted) Cancel()                    {}

@@ -15,6 +15,7 @@ func Factory() *connector.Factory {
 	return &connector.Factory{
 		Name:    "blackhole",
 		Summary: "A sink that drops every row.",
+		Touches: func(connector.Table, bool) connector.Touches { return connector.Touches{} },
 		NewSink: func(connector.Table, connector.Env) (connector.Sink, error) { return sink{}, nil },
 	}
 }

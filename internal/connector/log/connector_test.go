@@ -181,7 +181,10 @@ func (x *driver) runSink(ctx context.Context) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		x.sink, x.writers = newSink(l, x), map[int]connector.Writer{}
+		if x.sink, err = newSink(l, x); err != nil {
+			return "", err
+		}
+		x.writers = map[int]connector.Writer{}
 		if x.identity == nil {
 			if x.identity, err = x.sink.Identity(ctx); err != nil {
 				return "", err
@@ -331,7 +334,7 @@ func (x *driver) newJob(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	x.source, x.readers = &source{layout: l, broker: x}, nil
+	x.source, x.readers = &source{layout: l, broker: &own{l, x}}, nil
 	if x.splits, err = x.source.Splits(ctx); err != nil {
 		return "", err
 	}

@@ -2,6 +2,7 @@ package log
 
 import (
 	"context"
+	"slices"
 
 	"github.com/millrace/millrace/internal/wire"
 )
@@ -45,7 +46,7 @@ func (g *gate) open() {
 	g.opened, g.kept, g.bytes = nil, nil, 0
 }
 
-// keep takes a batch and gives an empty one for it.
+// keep takes a batch and gives another builder for it.
 func (g *gate) keep(n int, b *wire.Builder) *wire.Builder {
 	g.kept, g.bytes = append(g.kept, keptBatch{n, b}), g.bytes+b.Len()
 	if last := len(g.spare) - 1; last >= 0 {
@@ -57,12 +58,11 @@ func (g *gate) keep(n int, b *wire.Builder) *wire.Builder {
 
 func (g *gate) reuse(b *wire.Builder) {
 	if len(g.spare) < spareBuilders {
-		b.Reset(nil)
 		g.spare = append(g.spare, b)
 	}
 }
 
-// append takes a batch of one partition, and gives an empty builder for it. With the
+// append takes a batch of one partition, and gives a builder for the next. With the
 // gate shut it keeps the batch, or waits while it has too many.
 func (s *sink) append(ctx context.Context, n int, b *wire.Builder) (*wire.Builder, error) {
 	for {
@@ -86,49 +86,52 @@ func (s *sink) tryAppend(n int, b *wire.Builder) (next *wire.Builder, wait <-cha
 	case g.err != nil:
 		return b, nil, g.err
 	case g.opened == nil:
-		err := s.appendLocked(n, b)
-		b.Reset(nil)
-		return b, nil, err
+		return b, nil, s.appendLocked(n, b)
 	case g.bytes < keepBytes:
 		return g.keep(n, b), nil, nil
 	}
 	return b, g.opened, nil
 }
 
-// release opens the gate, after the markers. What cannot be appended is the next
-// epoch's failure, not this one's: the writers and Prepare return it.
-func (s *sink) release() {
+// lockWriters keeps the writers from adding to their batches. One that is at work is
+// left out: it hands over what it has when it is done.
+func (s *sink) lockWriters() (locked []*writer) {
 	s.mu.Lock()
-	g := &s.mu.gate
-	was := g.opened != nil
-	for _, k := range g.kept {
-		if g.err == nil {
-			g.err = s.appendLocked(k.partition, k.batch)
-		}
-		g.reuse(k.batch)
-	}
-	g.open()
 	writers := s.mu.writers
 	s.mu.Unlock()
-	if !was {
-		return
-	}
 	for _, w := range writers {
-		// One that is writing flushes when it has done so.
 		if w.mu.TryLock() {
-			err := w.flushAll()
-			w.mu.Unlock()
-			s.fail(err)
+			locked = append(locked, w)
 		}
+	}
+	return locked
+}
+
+func unlock(writers []*writer) {
+	for _, w := range writers {
+		w.mu.Unlock()
 	}
 }
 
-// fail keeps the first error of an append that nobody waits for.
-func (s *sink) fail(err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.mu.gate.err == nil {
-		s.mu.gate.err = err
+// handOver appends what was kept for a partition, and what the writers have begun. It
+// comes right behind the marker, before its sync begins if all goes well. What cannot be
+// appended is the next epoch's failure, not this one's: the writers and Prepare return
+// it.
+func (s *sink) handOver(n int, writers []*writer) {
+	g := &s.mu.gate
+	g.kept = slices.DeleteFunc(g.kept, func(k keptBatch) bool {
+		if k.partition != n || g.err != nil {
+			return k.partition == n
+		}
+		g.err = s.appendLocked(n, k.batch)
+		g.reuse(k.batch)
+		return true
+	})
+	for _, w := range writers {
+		if b := w.mu.batches[n]; b != nil && b.Count() > 0 && g.err == nil {
+			g.err = s.appendLocked(n, b)
+			w.next(b)
+		}
 	}
 }
 

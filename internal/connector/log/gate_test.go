@@ -2,6 +2,7 @@ package log
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"strings"
@@ -28,7 +29,9 @@ func openGated(t *testing.T, w *world, ctx context.Context) (s *sink, out connec
 	if err != nil {
 		t.Fatal(err)
 	}
-	s = newSink(l, w)
+	if s, err = newSink(l, w); err != nil {
+		t.Fatal(err)
+	}
 	id, err := s.Identity(ctx)
 	if err == nil {
 		err = s.Recover(ctx, id, nil)
@@ -215,4 +218,106 @@ func TestGateFails(t *testing.T) {
 	if got := strings.Join(w.records(t, w.logs[0]), "") + strings.Join(w.records(t, w.logs[1]), ""); got != "0|" {
 		t.Fatal(got)
 	}
+}
+
+// lazyFS is a file system one of whose partitions syncs late.
+type lazyFS struct {
+	vfs.FS
+	part  string
+	until chan struct{} // nil: at once
+}
+
+type lazyFile struct {
+	vfs.File
+	fs *lazyFS
+}
+
+func (f *lazyFS) OpenReadWrite(name string) (vfs.File, error) {
+	file, err := f.FS.OpenReadWrite(name)
+	return f.wrap(name, file), err
+}
+
+func (f *lazyFS) Create(name string) (vfs.File, error) {
+	file, err := f.FS.Create(name)
+	return f.wrap(name, file), err
+}
+
+func (f *lazyFS) wrap(name string, file vfs.File) vfs.File {
+	if file != nil && strings.Contains(name, f.part) && strings.HasSuffix(name, ".log") {
+		return lazyFile{file, f}
+	}
+	return file
+}
+
+func (f lazyFile) Sync() error {
+	if f.fs.until != nil {
+		<-f.fs.until
+	}
+	return f.File.Sync()
+}
+
+// TestMarkersLast: the power fails when an epoch's markers are in, durable in one
+// partition and not in another, and the next epoch wrote to the first only. If that is
+// decided, so is the epoch before it, in both.
+func TestMarkersLast(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx := t.Context()
+		mem := vfs.NewMem()
+		if err := errors.Join(mem.MkdirAll("data"), mem.SyncDir(".")); err != nil {
+			t.Fatal(err)
+		}
+		first, other := PartitionOf([]byte(`{"id":0}`), 2), 1
+		for PartitionOf(fmt.Appendf(nil, `{"id":%d}`, other), 2) == first {
+			other++
+		}
+		lazy := &lazyFS{FS: mem, part: fmt.Sprintf("-%d/", first)}
+		w := &world{t: t, fs: mem, files: lazy, config: commitlog.DefaultConfig()}
+		s, out, token := openGated(t, w, ctx)
+		id := s.mu.producerID
+		lazy.until = make(chan struct{})
+		if err := s.Commit(ctx, token); err != nil {
+			t.Fatal(err)
+		}
+		if err := writeRows(out, other, 1, 1); err != nil {
+			t.Fatal(err)
+		}
+		s.Seal()
+		type prepared struct {
+			token []byte
+			err   error
+		}
+		done := make(chan prepared)
+		go func() {
+			token, err := s.Prepare(ctx, 2)
+			done <- prepared{token, err}
+		}()
+		synctest.Wait()
+		early := false
+		select {
+		case p := <-done:
+			early, token = true, p.token // and the journal has it
+		default:
+		}
+		after := &world{t: t, fs: mem.CrashClone(vfs.CrashOptions{}), id: w.id, next: w.next, config: w.config}
+		close(lazy.until)
+		if !early {
+			<-done
+		}
+		w.close()
+		after.grow(2)
+		defer after.close()
+		again, err := newSink(s.layout, after)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := again.Recover(ctx, binary.BigEndian.AppendUint64(nil, uint64(id)), token); err != nil {
+			t.Fatal(err)
+		}
+		if got := after.records(t, after.logs[first]); strings.Join(got, "") != "0|" {
+			t.Fatalf("partition %d holds %v", first, got)
+		}
+		if aborted, err := after.logs[first].AbortedTxns(0, 100); err != nil || len(aborted) > 0 {
+			t.Fatalf("the committed epoch is aborted: %v, %v", aborted, err)
+		}
+	})
 }

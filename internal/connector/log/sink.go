@@ -56,14 +56,14 @@ type partState struct {
 	marker   int64 // offset of the last marker, -1: none
 }
 
-func newSink(l *layout, b Broker) *sink {
+func newSink(l *layout, b Broker) (*sink, error) {
+	guarantee, err := l.env.Guarantee(l.table.Options)
 	s := &sink{layout: l, broker: b}
-	guarantee := l.table.Options["sink.delivery-guarantee"]
-	s.transactional = guarantee == "" || guarantee == "exactly-once"
-	s.durable = guarantee != "none"
+	s.transactional = guarantee == connector.ExactlyOnce
+	s.durable = guarantee != connector.NoGuarantee
 	s.mu.producerID = -1
 	s.mu.epoch = -1
-	return s
+	return s, err
 }
 
 func (s *sink) ChangelogMode(query types.KindSet) types.KindSet {
@@ -87,7 +87,7 @@ func (s *sink) Identity(context.Context) ([]byte, error) {
 // Recover ends every transaction that the identity left open, as the token says,
 // and raises the producer epoch.
 func (s *sink) Recover(_ context.Context, identity, token []byte) error {
-	topic, err := s.ensure(s.broker)
+	topic, err := s.ensure(s.broker, s.topic)
 	if err != nil {
 		return err
 	}
@@ -98,8 +98,8 @@ func (s *sink) Recover(_ context.Context, identity, token []byte) error {
 	for i := range s.mu.parts {
 		s.mu.parts[i] = partState{last: -1, sealed: -1, marker: -1}
 	}
-	if !s.transactional {
-		return nil
+	if !s.transactional && identity == nil {
+		return nil // else it was, before the job's settings changed
 	}
 	if len(identity) != 8 {
 		return fmt.Errorf("topic %s: the journal's producer id has %d bytes, not 8", s.topic, len(identity))
@@ -163,42 +163,50 @@ func (s *sink) Seal() {
 	}
 }
 
-// Prepare waits until everything sealed is durable.
+// Prepare waits until everything sealed is durable, and the markers before it in all
+// partitions: the token that it gives takes the place of the one that could make them
+// anew.
 func (s *sink) Prepare(ctx context.Context, _ int64) ([]byte, error) {
-	ends, topic, err := s.sealed()
+	ends, markers, topic, err := s.sealed()
 	if err != nil || !s.durable || len(ends) == 0 {
 		return nil, err
 	}
-	token := append([]byte(nil), topic.ID[:]...)
-	for _, e := range ends {
+	for _, e := range append(markers, ends...) {
 		if err := topic.Partitions[e.partition].WaitDurable(ctx, e.last); err != nil {
 			return nil, fmt.Errorf("topic %s, partition %d: %w", s.topic, e.partition, err)
 		}
-		token = binary.AppendUvarint(token, uint64(e.partition))
-		token = binary.AppendUvarint(token, uint64(e.last+1))
 	}
 	if !s.transactional {
 		return nil, nil
 	}
+	token := append([]byte(nil), topic.ID[:]...)
+	for _, e := range ends {
+		token = binary.AppendUvarint(token, uint64(e.partition))
+		token = binary.AppendUvarint(token, uint64(e.last+1))
+	}
 	return token, nil
 }
 
-// end is the last record of a partition that an epoch wrote.
+// end is the last record in a partition that is waited for.
 type end struct {
 	partition int
 	last      int64
 }
 
-// sealed are the ends of the sealed epoch.
-func (s *sink) sealed() (ends []end, topic Topic, err error) {
+// sealed are the ends of the sealed epoch, and the last markers.
+func (s *sink) sealed() (ends, markers []end, topic Topic, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i := range s.mu.parts {
-		if last := s.mu.parts[i].sealed; last >= 0 {
-			ends = append(ends, end{i, last})
+		p := &s.mu.parts[i]
+		if p.sealed >= 0 {
+			ends = append(ends, end{i, p.sealed})
+		}
+		if p.marker >= 0 {
+			markers = append(markers, end{i, p.marker})
 		}
 	}
-	return ends, s.mu.topic, s.mu.gate.err
+	return ends, markers, s.mu.topic, s.mu.gate.err
 }
 
 // decodeToken is the end offset by partition; a token of a topic that was deleted
@@ -229,35 +237,37 @@ func (s *sink) decodeToken(token []byte) (map[int]int64, error) {
 }
 
 // Commit appends the markers of the token's transactions that are still open, and
-// right behind them what the writers were made to keep: one sync makes both durable.
+// right behind each what the writers were made to keep: one sync makes both durable.
 func (s *sink) Commit(_ context.Context, token []byte) error {
-	if err := s.markAll(token); err != nil {
-		return err
-	}
-	s.release()
-	return nil
-}
-
-func (s *sink) markAll(token []byte) error {
+	writers := s.lockWriters()
+	defer unlock(writers)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	ends, err := s.decodeToken(token)
 	if err != nil {
 		return err
 	}
-	for i, end := range ends {
-		if i >= len(s.mu.topic.Partitions) {
-			continue
+	for i := range s.mu.parts {
+		if end, named := ends[i]; named {
+			if err := s.commitLocked(i, end); err != nil {
+				return err
+			}
 		}
-		p := s.mu.topic.Partitions[i]
-		if state, ok := p.Producer(s.mu.producerID); !ok || state.TxnFirst < 0 || state.TxnFirst >= end {
-			continue
-		}
-		if err := s.mark(i, s.mu.epoch, true); err != nil {
-			return err
-		}
-		s.mu.parts[i].open = false
+		s.handOver(i, writers)
 	}
+	s.mu.gate.open()
+	return nil
+}
+
+func (s *sink) commitLocked(i int, end int64) error {
+	state, ok := s.mu.topic.Partitions[i].Producer(s.mu.producerID)
+	if !ok || state.TxnFirst < 0 || state.TxnFirst >= end {
+		return nil
+	}
+	if err := s.mark(i, s.mu.epoch, true); err != nil {
+		return err
+	}
+	s.mu.parts[i].open = false
 	return nil
 }
 

@@ -105,7 +105,7 @@ func (o *topN) Open(ctx *Context) error {
 	case TopNRetract:
 		o.ident = left
 	}
-	spec := state.TableSpec{Name: "rows", HashKey: n, Index: []int{}, Ordered: true, TTL: o.spec.TTL}
+	spec := state.TableSpec{Name: "rows", HashKey: n, Index: []int{}, Ordered: true, TTL: o.spec.TTL, Pinned: o.spec.FinalOnly}
 	for i := range n {
 		spec.Index = append(spec.Index, i)
 	}
