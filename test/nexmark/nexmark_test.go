@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -25,6 +26,10 @@ var missing = map[string]string{
 	"cep2": "MATCH_RECOGNIZE is not supported yet",
 	"cep3": "MATCH_RECOGNIZE is not supported yet",
 }
+
+// unrecorded are the queries whose answers over the large number of events are not
+// recorded yet.
+var unrecorded = map[string]bool{"q4": true, "q5": true, "q7": true, "q8": true, "q9": true, "q23": true}
 
 // variations are run over the small number of events.
 var variations = []variation{
@@ -60,6 +65,10 @@ func TestAnswers(t *testing.T) {
 				if !recordedOver(q, events) {
 					continue
 				}
+				if _, err := os.Stat(path(q.Name, events)); err != nil && unrecorded[q.Name] && events > sizes[0] {
+					t.Logf("%d events: Flink's answer is not recorded yet", events)
+					continue
+				}
 				want, err := read(path(q.Name, events))
 				if errors.Is(err, fs.ErrNotExist) {
 					t.Fatalf("no answer of Flink's is recorded: make oracle")
@@ -84,6 +93,29 @@ func TestAnswers(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestDigests: the digests that the benchmark goes by are those of the recorded rows,
+// and a recorded answer that has all of its rows has their digest.
+func TestDigests(t *testing.T) {
+	for _, q := range nexmark.Queries() {
+		for _, events := range sizes {
+			r, err := read(path(q.Name, events))
+			if errors.Is(err, fs.ErrNotExist) {
+				continue
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			d, err := nexmark.Answer(q, events)
+			if err != nil || d == nil || len(d.Differ(r.digest)) > 0 || d.Total != r.digest.Total {
+				t.Errorf("%s over %d events: answers.txt says something else than %s (%v)", q.Name, events, path(q.Name, events), err)
+			}
+			if r.all && q.Total < 0 && int64(len(r.rows)) != r.digest.Rows() {
+				t.Errorf("%s over %d events: %d rows, and a digest of %d", q.Name, events, len(r.rows), r.digest.Rows())
+			}
+		}
 	}
 }
 
