@@ -244,6 +244,8 @@ func (w *worker) advance(level int) error {
 				return w.blame(in, nil, err)
 			}
 			in.mark.watermark = wm
+		} else if t, ok := in.writer.(connector.TimedWriter); ok {
+			t.Advance(in.input.watermark)
 		}
 		in.mark.watermark = max(in.mark.watermark, before.watermark)
 		if in.mark != before {

@@ -20,6 +20,7 @@ import (
 	"github.com/millrace/millrace/internal/connector/filesystem"
 	"github.com/millrace/millrace/internal/connector/kafka"
 	logconn "github.com/millrace/millrace/internal/connector/log"
+	"github.com/millrace/millrace/internal/connector/nexmark"
 	"github.com/millrace/millrace/internal/connector/print"
 	"github.com/millrace/millrace/internal/engine/state"
 	"github.com/millrace/millrace/internal/gateway"
@@ -57,6 +58,8 @@ type Config struct {
 	// Getenv finds OpenTelemetry's environment variables, which say where traces go; nil:
 	// nowhere.
 	Getenv func(string) string
+	// Connectors are further ones, beside those that every node has.
+	Connectors []*connector.Factory
 	// Hook is called at named points around a commit; see engine.Config.
 	Hook func(point string)
 
@@ -134,7 +137,7 @@ func Open(config Config) (_ *Node, err error) {
 		return nil, err
 	}
 	n.link = &logBroker{broker: n.broker, closing: n.ctx}
-	n.connectors = connectors(n.link, n.report)
+	n.connectors = append(connectors(n.link, n.report), n.config.Connectors...)
 	if err := n.openHTTP(); err != nil {
 		return nil, err
 	}
@@ -152,6 +155,7 @@ func connectors(link logconn.Broker, report func(string)) []*connector.Factory {
 		logconn.Factory(link),
 		filesystem.Factory(vfs.OS),
 		blackhole.Factory(),
+		nexmark.Factory(),
 		print.Factory(os.Stdout, os.Stderr),
 	)
 }
