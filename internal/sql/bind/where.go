@@ -28,6 +28,11 @@ func (b *Binder) where(r *relation, e parser.Expr) error {
 	}
 	if len(filter) > 0 {
 		r.node = &plan.LogicalFilter{Input: r.node, Cond: rex.And(filter...)}
+		for i, f := range r.node.Fields() {
+			if i < len(r.scope.columns) {
+				r.scope.columns[i].typ = f.Type // the condition may be that of an interval join
+			}
+		}
 	}
 	x.scalar = nil
 	for _, c := range joins {

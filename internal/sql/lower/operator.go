@@ -34,6 +34,10 @@ func (b *builder) operator(n plan.Node) (maker, error) {
 		return fixed(func() operator.Operator { return b.windowFunction(n) }), nil
 	case *plan.Join:
 		return func(int) (operator.Operator, error) { return join(n) }, nil
+	case *plan.WindowJoin:
+		return func(int) (operator.Operator, error) { return b.windowJoin(n) }, nil
+	case *plan.IntervalJoin:
+		return func(int) (operator.Operator, error) { return intervalJoin(n) }, nil
 	case *plan.Rank:
 		return fixed(func() operator.Operator { return rank(n) }), nil
 	case *plan.SortLimit:

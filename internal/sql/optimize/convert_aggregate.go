@@ -165,12 +165,7 @@ func windowTime(in plan.Node, w *plan.WindowColumns) types.Type {
 	if w.Time >= 0 {
 		return in.Fields()[w.Time].Type
 	}
-	t := types.TTimestamp(3)
-	t.Attr = types.RowTime
-	if w.Proctime {
-		t.Attr = types.ProcTime
-	}
-	return t
+	return w.TimeType
 }
 
 // windowPos is where the window function below a node was written.

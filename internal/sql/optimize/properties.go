@@ -16,7 +16,7 @@ func emits(n plan.Node) types.KindSet {
 	switch n := n.(type) {
 	case *plan.Scan:
 		return n.Source.ChangelogMode() | types.AppendOnly
-	case *plan.Values, *plan.WindowAggregate, *plan.Limit, *plan.Sort:
+	case *plan.Values, *plan.WindowAggregate, *plan.Limit, *plan.Sort, *plan.WindowJoin, *plan.IntervalJoin:
 		return types.AppendOnly
 	case *plan.Normalize:
 		return types.Retract
@@ -89,7 +89,9 @@ func uniqueKeys(n plan.Node) [][]int {
 		return [][]int{n.Keys}
 	case *plan.Join:
 		return joinKeys(n, uniqueKeys(n.Left), uniqueKeys(n.Right))
-	case *plan.Union, *plan.Values:
+	case *plan.WindowJoin:
+		return joinKeys(onWindows(n), uniqueKeys(n.Left), uniqueKeys(n.Right))
+	case *plan.Union, *plan.Values, *plan.IntervalJoin:
 		return nil
 	}
 	return uniqueKeys(n.Inputs()[0])
@@ -184,6 +186,15 @@ func joinKeys(n *plan.Join, left, right [][]int) [][]int {
 		}
 	}
 	return out
+}
+
+// onWindows is a window join as one that equates the windows' columns too.
+func onWindows(n *plan.WindowJoin) *plan.Join {
+	l, r := n.LeftWindow, n.RightWindow
+	return &plan.Join{
+		Left: n.Left, Right: n.Right, Kind: n.Kind,
+		LeftKeys: append(slices.Clone(n.LeftKeys), l.Start, l.End), RightKeys: append(slices.Clone(n.RightKeys), r.Start, r.End),
+	}
 }
 
 func shift(columns []int, by int) []int {
@@ -321,7 +332,11 @@ func distribution(n plan.Node) ([]int, bool) {
 	case *plan.WindowAggregate:
 		return throughGroups(n.Input, n.Groups)
 	case *plan.Join:
-		return joinDistribution(n)
+		return joinDistribution(n.Kind, n.Left, n.LeftKeys, n.RightKeys)
+	case *plan.WindowJoin:
+		return joinDistribution(n.Kind, n.Left, n.LeftKeys, n.RightKeys)
+	case *plan.IntervalJoin:
+		return joinDistribution(n.Kind, n.Left, n.LeftKeys, n.RightKeys)
 	}
 	return distribution(n.Inputs()[0])
 }
@@ -339,14 +354,14 @@ func throughGroups(in plan.Node, groups []int) ([]int, bool) {
 }
 
 // joinDistribution is that of the side whose rows all keep their values.
-func joinDistribution(n *plan.Join) ([]int, bool) {
-	switch n.Kind {
+func joinDistribution(kind plan.JoinKind, left plan.Node, leftKeys, rightKeys []int) ([]int, bool) {
+	switch kind {
 	case plan.Full:
-		return nil, len(n.LeftKeys) == 0
+		return nil, len(leftKeys) == 0
 	case plan.Right:
-		return shift(n.RightKeys, len(n.Left.Fields())), true
+		return shift(rightKeys, len(left.Fields())), true
 	}
-	return n.LeftKeys, true
+	return leftKeys, true
 }
 
 // exchange brings rows to the worker of their keys, if they are not there.

@@ -39,10 +39,7 @@ type Join struct {
 	// nil if there are none.
 	LeftUnique, RightUnique []int
 	LeftSpec, RightSpec     UniqueKey
-	// OnWindow: both bounds of a window are equated, so that the rows' event
-	// times stay in step with the watermark.
-	OnWindow bool
-	memo     remembered
+	memo                    remembered
 }
 
 func (n *Join) Inputs() []Node { return []Node{n.Left, n.Right} }
@@ -54,11 +51,9 @@ func (n *Join) WithInputs(in []Node) Node {
 }
 
 func (n *Join) Fields() []types.Field {
-	return n.memo.get([4]any{n.Left, n.Right, n.OnWindow, n.Kind}, func() []types.Field {
+	return n.memo.get([4]any{n.Left, n.Right, n.Kind}, func() []types.Field {
 		out := slices.Clone(joinFields(n.Left.Fields(), n.Right.Fields(), n.Kind))
-		if !n.OnWindow || n.Kind != Inner {
-			stripTime(out)
-		}
+		stripTime(out)
 		return out
 	})
 }

@@ -7,8 +7,22 @@ import (
 	"github.com/millrace/millrace/internal/types"
 )
 
-func (n *LogicalScan) Fields() []types.Field   { return n.Table.ScanFields() }
-func (n *LogicalFilter) Fields() []types.Field { return n.Input.Fields() }
+func (n *LogicalScan) Fields() []types.Field { return n.Table.ScanFields() }
+
+// Fields: a condition on a join may be what keeps its time attributes, if it were
+// part of the join, which it will become.
+func (n *LogicalFilter) Fields() []types.Field { return n.merged().Fields() }
+
+// merged is the join with the filter in it, where there is one that can have it.
+func (n *LogicalFilter) merged() Node {
+	j, ok := n.Input.(*LogicalJoin)
+	if !ok || j.Kind != Inner {
+		return n.Input
+	}
+	c := *j
+	c.Cond = rex.And(append(slices.Clone(rex.Conjuncts(j.Cond)), rex.Conjuncts(n.Cond)...)...)
+	return &c
+}
 func (n *LogicalSort) Fields() []types.Field   { return n.Input.Fields() }
 func (n *LogicalUnion) Fields() []types.Field  { return unionFields(n.In) }
 func (n *LogicalValues) Fields() []types.Field { return n.Out }
@@ -96,15 +110,27 @@ func isColumn(e rex.Expr, i int) bool {
 }
 
 // Fields: a row of a join may come long after the watermark has passed its event
-// time, unless window is joined with window; so the time attributes are lost.
+// time, unless window is joined with window, or rows with others near them; so the
+// time attributes are lost.
 func (n *LogicalJoin) Fields() []types.Field {
 	return n.memo.get([4]any{n.Left, n.Right, n.Cond, n.Kind}, func() []types.Field {
-		out := slices.Clone(joinFields(n.Left.Fields(), n.Right.Fields(), n.Kind))
-		if n.Kind != Inner || !n.OnWindow() {
+		left, right := n.Left.Fields(), n.Right.Fields()
+		out := slices.Clone(joinFields(left, right, n.Kind))
+		if !n.OnWindow() && n.interval(left, right) == nil {
 			stripTime(out)
 		}
 		return out
 	})
+}
+
+// interval is that of an interval join; nil if it is none. There is none of semi
+// and anti joins, as in Flink.
+func (n *LogicalJoin) interval(left, right []types.Field) *Interval {
+	if n.Kind > Full {
+		return nil
+	}
+	iv, _ := IntervalOf(left, right, n.Cond)
+	return iv
 }
 
 // joinFields are the columns of a join; what an outer join fills up is nullable.

@@ -3,6 +3,8 @@ package plan
 import (
 	"fmt"
 	"time"
+
+	"github.com/millrace/millrace/internal/types"
 )
 
 // WindowKind is the kind of a window table function.
@@ -77,8 +79,10 @@ func length(ms int64) string {
 type WindowColumns struct {
 	Window           Window
 	Start, End, Time int
-	// TimeAttr says that the window's time is the processing time.
+	// Proctime says that the window's time is the processing time.
 	Proctime bool
+	// TimeType is the type of the window's time attribute.
+	TimeType types.Type
 }
 
 // WindowOf finds out which window the rows of a logical node belong to; nil if
@@ -88,9 +92,11 @@ func WindowOf(n Node) *WindowColumns {
 	switch n := n.(type) {
 	case *LogicalWindow:
 		k := len(n.Input.Fields())
-		return &WindowColumns{Window: n.Window, Start: k, End: k + 1, Time: k + 2, Proctime: n.Proctime()}
+		return &WindowColumns{
+			Window: n.Window, Start: k, End: k + 1, Time: k + 2, Proctime: n.Proctime(), TimeType: n.Input.Fields()[n.Time].Type.Required(),
+		}
 	case *LogicalFilter:
-		return WindowOf(n.Input)
+		return WindowOf(n.merged())
 	case *LogicalProject:
 		return projectWindow(WindowOf(n.Input), n)
 	case *LogicalAggregate:
