@@ -9,14 +9,6 @@ import (
 	"github.com/millrace/millrace/internal/types"
 )
 
-// groupWindows are Flink's old window functions of GROUP BY.
-var groupWindows = map[string]bool{
-	"TUMBLE": true, "HOP": true, "SESSION": true, "CUMULATE": true,
-	"TUMBLE_START": true, "TUMBLE_END": true, "TUMBLE_ROWTIME": true, "TUMBLE_PROCTIME": true,
-	"HOP_START": true, "HOP_END": true, "HOP_ROWTIME": true, "HOP_PROCTIME": true,
-	"SESSION_START": true, "SESSION_END": true, "SESSION_ROWTIME": true, "SESSION_PROCTIME": true,
-}
-
 // ranks are the window functions that are no aggregates.
 var ranks = map[string]bool{
 	"ROW_NUMBER": true, "RANK": true, "DENSE_RANK": true, "LEAD": true, "LAG": true, "NTILE": true,
@@ -38,8 +30,11 @@ func (x *exprs) funcCall(e *parser.FuncCall) (rex.Expr, error) {
 		return x.aggregate(e, agg)
 	case e.Filter != nil || e.Distinct || len(e.WithinGroup) > 0 || len(e.OrderBy) > 0:
 		return nil, errorAt(e.Pos(), "%s is no aggregate function: it takes no FILTER, DISTINCT or ORDER BY", upper)
-	case groupWindows[upper]:
-		return nil, unsupported(e.Pos(), "the group window function "+upper+" is", "write FROM TABLE(TUMBLE(TABLE t, DESCRIPTOR(ts), INTERVAL '1' HOUR)) and GROUP BY window_start, window_end")
+	case groupWindows[upper] != nil:
+		return nil, errorAt(e.Pos(), "%s can stand in FROM TABLE(…) and as a whole group of GROUP BY", upper)
+	}
+	if window, part, ok := windowPart(upper); ok {
+		return x.windowPart(e, window, part)
 	}
 	fn, ok := function.LookupScalar(name)
 	if !ok {

@@ -291,14 +291,12 @@ func merge(s *scope, kind string, left, right int) {
 func (b *Binder) tableFunc(t *parser.TableFunc) (*relation, error) {
 	name := strings.ToUpper(dotted(t.Call.Name.Parts))
 	switch name {
-	case "TUMBLE", "HOP", "CUMULATE":
+	case "TUMBLE", "HOP", "CUMULATE", "SESSION":
 		node, err := b.window(t.Call, name)
 		if err != nil {
 			return nil, err
 		}
 		return named(node, ""), nil
-	case "SESSION":
-		return nil, unsupported(t.Pos(), "the window function SESSION is")
 	}
-	return nil, errorAt(t.Pos(), "table function '%s' not found%s", name, didYouMean(name, []string{"TUMBLE", "HOP", "CUMULATE"}))
+	return nil, errorAt(t.Pos(), "table function '%s' not found%s", name, didYouMean(name, []string{"TUMBLE", "HOP", "CUMULATE", "SESSION"}))
 }

@@ -107,7 +107,7 @@ func groupAggregate(n *plan.GroupAggregate) (operator.Operator, error) {
 	}), nil
 }
 
-var windowKinds = [...]operator.WindowKind{plan.Tumble: operator.Tumble, plan.Hop: operator.Hop, plan.Cumulate: operator.Cumulate}
+var windowKinds = [...]operator.WindowKind{plan.Tumble: operator.Tumble, plan.Hop: operator.Hop, plan.Cumulate: operator.Cumulate, plan.Session: operator.Session}
 
 // windows are the windows of a plan over a time column of a type.
 func (b *builder) windows(w plan.Window, column int, t types.Type) operator.Windows {
@@ -143,14 +143,21 @@ func (b *builder) windowAggregate(n *plan.WindowAggregate) (operator.Operator, e
 	for _, p := range n.Properties {
 		spec.Properties = append(spec.Properties, windowProperties[p])
 	}
+	if spec.Windows.Kind == operator.Session {
+		return operator.NewSessionAggregate(spec), nil
+	}
 	return operator.NewWindowAggregate(spec), nil
 }
 
 func (b *builder) windowFunction(n *plan.WindowFunction) operator.Operator {
 	in := plan.Types(n.Input)
-	return operator.NewWindowTVF(operator.WindowTVFSpec{
+	spec := operator.WindowTVFSpec{
 		Input: in, Windows: b.windows(n.Window, n.Time, in[n.Time]), TimeType: in[n.Time].Plain().Required(),
-	})
+	}
+	if spec.Windows.Kind == operator.Session {
+		return operator.NewSessionTVF(spec, n.Partition)
+	}
+	return operator.NewWindowTVF(spec)
 }
 
 var joinKinds = [...]operator.JoinKind{

@@ -13,10 +13,15 @@ import (
 // among the groups, and for ever otherwise.
 func (c *converter) aggregate(n *plan.LogicalAggregate) (plan.Node, error) {
 	if n.ByWindow() {
-		if f := fuse(n); f != nil {
+		f := fuse(n)
+		if f != nil && f.whole(n) {
 			return c.fused(n, f)
 		}
-		return c.attached(n)
+		// Groups of rows of one session, but not all of its keys' rows: they are
+		// grouped as any rows are.
+		if w := plan.WindowOf(n.Input); w.Window.Kind != plan.Session {
+			return c.attached(n)
+		}
 	}
 	in, err := c.node(n.Input)
 	if err != nil {
@@ -74,6 +79,28 @@ func fuse(n *plan.LogicalAggregate) *fusion {
 	return f
 }
 
+// whole says whether the windows are those of the groups: a session belongs to its
+// keys, which must be the groups.
+func (f *fusion) whole(n *plan.LogicalAggregate) bool {
+	w := f.window
+	if w.Window.Kind != plan.Session || w.Grouped {
+		return true
+	}
+	k := len(w.Input.Fields())
+	var groups []int
+	for _, g := range n.Groups {
+		if _, bound := property(f.exprs[g], k); bound {
+			continue
+		}
+		c, ok := f.exprs[g].(*rex.Column)
+		if !ok {
+			return false
+		}
+		groups = append(groups, c.Index)
+	}
+	return within(groups, w.Partition) && within(w.Partition, groups)
+}
+
 // below says whether an expression uses only the first k columns.
 func below(e rex.Expr, k int) bool {
 	cols := rex.Columns(e)
@@ -104,7 +131,7 @@ func (c *converter) fused(n *plan.LogicalAggregate, f *fusion) (plan.Node, error
 	k := len(in.Fields())
 	pre := &columns{in: in}
 	names := plan.FieldNames(n.Input)
-	a := &plan.WindowAggregate{Window: f.window.Window, Start: -1, End: -1, TimeType: in.Fields()[f.window.Time].Type}
+	a := &plan.WindowAggregate{Window: f.window.Window, Grouped: f.window.Grouped, Start: -1, End: -1, TimeType: in.Fields()[f.window.Time].Type}
 	out := &groupMap{agg: a, fields: n.Fields()}
 	for i, g := range n.Groups {
 		if p, ok := property(f.exprs[g], k); ok {

@@ -64,7 +64,9 @@ func equatesBounds(e rex.Expr, k int, l, r *plan.WindowColumns) bool {
 	if a.Index > b.Index {
 		a, b = b, a
 	}
-	return a.Index == l.Start && b.Index == k+r.Start || a.Index == l.End && b.Index == k+r.End
+	// Sessions with the same end may have begun apart: their starts are compared.
+	starts := l.Window.Kind != plan.Session && a.Index == l.Start && b.Index == k+r.Start
+	return starts || a.Index == l.End && b.Index == k+r.End
 }
 
 // pairing parts a join's condition into equated pairs and the rest.

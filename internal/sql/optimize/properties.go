@@ -75,6 +75,9 @@ func uniqueKeys(n plan.Node) [][]int {
 	case *plan.WindowAggregate:
 		return windowKeys(n)
 	case *plan.WindowFunction:
+		if n.Window.Kind == plan.Session {
+			return uniqueKeys(n.Input) // a row has one session
+		}
 		end := len(n.Input.Fields()) + 1
 		var out [][]int
 		for _, k := range uniqueKeys(n.Input) {

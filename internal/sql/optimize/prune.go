@@ -258,7 +258,7 @@ func cheapest(fields []types.Field) int {
 
 func (p *pruner) window(n *plan.LogicalWindow, use []int) pruned {
 	k := len(n.Input.Fields())
-	below := []int{n.Time}
+	below := append([]int{n.Time}, n.Partition...)
 	for _, c := range use {
 		if c < k {
 			below = append(below, c)
@@ -266,7 +266,10 @@ func (p *pruner) window(n *plan.LogicalWindow, use []int) pruned {
 	}
 	in := p.node(n.Input, below)
 	w := *n
-	w.Input, w.Time = in.node, in.to[n.Time]
+	w.Input, w.Time, w.Partition = in.node, in.to[n.Time], nil
+	for _, c := range n.Partition {
+		w.Partition = append(w.Partition, in.to[c])
+	}
 	to := slices.Clone(in.to)
 	for i := range 3 {
 		to = append(to, len(in.node.Fields())+i)

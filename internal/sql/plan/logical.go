@@ -45,7 +45,11 @@ type LogicalWindow struct {
 	Input  Node
 	Window Window
 	Time   int
-	At     parser.Pos
+	// Partition are the keys that a SESSION belongs to.
+	Partition []int
+	// Grouped: it stands in GROUP BY, where a session belongs to the other groups.
+	Grouped bool
+	At      parser.Pos
 }
 
 // LogicalAggregate groups by columns of its input and aggregates others.

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/millrace/millrace/internal/types"
@@ -15,9 +16,10 @@ const (
 	Tumble WindowKind = iota
 	Hop
 	Cumulate
+	Session
 )
 
-var windowNames = [...]string{Tumble: "TUMBLE", Hop: "HOP", Cumulate: "CUMULATE"}
+var windowNames = [...]string{Tumble: "TUMBLE", Hop: "HOP", Cumulate: "CUMULATE", Session: "SESSION"}
 
 // String is the function's name.
 func (k WindowKind) String() string { return windowNames[k] }
@@ -27,7 +29,7 @@ func (k WindowKind) String() string { return windowNames[k] }
 // a slice, and the slices of a window are combined when it fires.
 type Window struct {
 	Kind WindowKind
-	Size int64 // of CUMULATE: the largest
+	Size int64 // of CUMULATE: the largest; of SESSION: the gap
 	Step int64 // HOP's slide, CUMULATE's step, TUMBLE's size
 	// Offset moves the windows' starts away from the epoch.
 	Offset int64
@@ -43,6 +45,8 @@ func (w Window) lengths() string {
 		s = "size=[" + length(w.Size) + "], slide=[" + length(w.Step) + "]"
 	case Cumulate:
 		s = "max_size=[" + length(w.Size) + "], step=[" + length(w.Step) + "]"
+	case Session:
+		s = "gap=[" + length(w.Size) + "]"
 	}
 	if w.Offset != 0 {
 		s += ", offset=[" + length(w.Offset) + "]"
@@ -58,6 +62,26 @@ func (w Window) overTime(col string) string {
 
 func (w Window) overWindow(start, end string) string {
 	return fmt.Sprintf("%s(win_start=[%s], win_end=[%s], %s)", w.Kind, start, end, w.lengths())
+}
+
+// grouped is a group window of a time column, as they were written before there
+// were window functions.
+func (w Window) grouped(col string) string {
+	switch w.Kind {
+	case Hop:
+		return fmt.Sprintf("SlidingGroupWindow('w$, %s, %d, %d)", col, w.Size, w.Step)
+	case Session:
+		return fmt.Sprintf("SessionGroupWindow('w$, %s, %d)", col, w.Size)
+	}
+	return fmt.Sprintf("TumblingGroupWindow('w$, %s, %d)", col, w.Size)
+}
+
+// partitioned adds the keys that a session belongs to.
+func partitioned(window string, names []string, keys []int) string {
+	if len(keys) == 0 {
+		return window
+	}
+	return strings.TrimSuffix(window, ")") + ", partition keys=[" + strings.Join(pick(names, keys), ", ") + "])"
 }
 
 // length writes milliseconds with the largest unit that divides them.
