@@ -25,7 +25,8 @@ type serialTable struct {
 }
 
 // openSerial declares the table. The first hash of the key columns decide the
-// worker; index are those, by place in the key, by which rows are chained.
+// worker; index are those, by place in the key, by which rows are chained: not nil,
+// for only chained rows have ages.
 func openSerial(s *state.Store, name string, in []types.Type, key []int, hash int, index []int, more ...types.Type) *serialTable {
 	t := &serialTable{layout: key, rest: others(len(in), key), number: vec.New(countType, 0, 0)}
 	t.table = s.Table(state.TableSpec{

@@ -129,42 +129,6 @@ func proctime(e rex.Expr) rex.Expr {
 	return &p
 }
 
-// over binds a window function. Only ROW_NUMBER has an operator, as a Top-N.
-func (x *exprs) over(e *parser.FuncCall, name string, isAgg bool) (rex.Expr, error) {
-	switch {
-	case !ranks[name] && !isAgg:
-		return nil, errorAt(e.Pos(), "function '%s' cannot have an OVER clause", name)
-	case !x.overs:
-		return nil, errorAt(e.Pos(), "OVER cannot stand in %s", x.clause)
-	case name != "ROW_NUMBER":
-		return nil, unsupported(e.Pos(), name+" with OVER is", "ROW_NUMBER() OVER (…) with WHERE rn <= N around it is")
-	case len(e.Args) > 0:
-		return nil, errorAt(e.Pos(), "ROW_NUMBER takes no arguments")
-	}
-	spec, err := x.windowSpec(e.Over)
-	if err != nil {
-		return nil, err
-	}
-	if spec.Frame != nil {
-		return nil, errorAt(spec.Frame.Pos(), "ROW_NUMBER cannot have a frame (ROWS or RANGE)")
-	}
-	o := &rex.Over{Name: name, T: types.TBigInt.Required(), At: e.Pos()}
-	if o.Partition, err = x.all(spec.PartitionBy); err != nil {
-		return nil, err
-	}
-	for _, item := range spec.OrderBy {
-		k, err := x.bind(item.Expr)
-		if err != nil {
-			return nil, err
-		}
-		o.Order = append(o.Order, rex.Order{X: k, Desc: item.Desc, NullsFirst: nullsFirst(item)})
-	}
-	if len(o.Order) == 0 {
-		return nil, errorAt(e.Over.Pos(), "ROW_NUMBER needs an ORDER BY in its OVER clause")
-	}
-	return o, nil
-}
-
 // nullsFirst: NULLs are smaller than all values, unless said otherwise.
 func nullsFirst(item *parser.OrderItem) bool {
 	if item.Nulls == "" {

@@ -50,6 +50,8 @@ func (b *builder) operator(n plan.Node) (maker, error) {
 		return fixed(func() operator.Operator {
 			return operator.NewLimit(operator.LimitSpec{Offset: n.Offset, Count: n.Fetch})
 		}), nil
+	case *plan.Over:
+		return func(int) (operator.Operator, error) { return over(n) }, nil
 	case *plan.Deduplicate:
 		return fixed(func() operator.Operator { return deduplicate(n) }), nil
 	}

@@ -136,7 +136,7 @@ func runEverywhere(c *catalog.Catalog, src string, batch, drop bool) (string, er
 			changes, table = m.changes.String(), m.table()
 		}
 		if now := m.table(); now != table {
-			return "", fmt.Errorf("with %d workers and steps of %d rows:\n%s", cfg.Workers, cfg.StepRows, now)
+			return "", fmt.Errorf("with %d workers and steps of %d rows:\n%sand not\n%s", cfg.Workers, cfg.StepRows, now, table)
 		}
 	}
 	return changes + "= table\n" + table, nil

@@ -114,6 +114,17 @@ type LogicalRank struct {
 	At         parser.Pos
 }
 
+// LogicalOver adds columns that are computed over the rows before each row, in the
+// order of a time attribute. Calls without a function are ranks.
+type LogicalOver struct {
+	Input     Node
+	Partition []int
+	Time      int
+	Frame     rex.Frame
+	Calls     []AggCall
+	At        parser.Pos
+}
+
 // LogicalUnion is UNION ALL; its inputs have the same types.
 type LogicalUnion struct{ In []Node }
 
@@ -146,6 +157,7 @@ func (n *LogicalAggregate) Inputs() []Node { return []Node{n.Input} }
 func (n *LogicalJoin) Inputs() []Node      { return []Node{n.Left, n.Right} }
 func (n *LogicalSort) Inputs() []Node      { return []Node{n.Input} }
 func (n *LogicalRank) Inputs() []Node      { return []Node{n.Input} }
+func (n *LogicalOver) Inputs() []Node      { return []Node{n.Input} }
 func (n *LogicalUnion) Inputs() []Node     { return n.In }
 func (n *LogicalValues) Inputs() []Node    { return nil }
 func (n *LogicalSink) Inputs() []Node      { return []Node{n.Input} }
@@ -199,6 +211,12 @@ func (n *LogicalSort) WithInputs(in []Node) Node {
 }
 
 func (n *LogicalRank) WithInputs(in []Node) Node {
+	c := *n
+	c.Input = in[0]
+	return &c
+}
+
+func (n *LogicalOver) WithInputs(in []Node) Node {
 	c := *n
 	c.Input = in[0]
 	return &c
