@@ -172,7 +172,7 @@ func timeColumn(e parser.Expr, input plan.Node, name string) (int, error) {
 			continue
 		}
 		if f.Type.Attr == types.NoTime {
-			return 0, errorAt(c.Pos(), "%s needs a time attribute, but column '%s' is a plain %s: declare WATERMARK FOR it on its table; joins, Top-Ns and aggregations lose it", name, c.Name, typeText(f.Type))
+			return 0, errorAt(c.Pos(), "%s needs a time attribute, but column '%s' is a plain %s: declare WATERMARK FOR it on its table; joins and aggregations lose it", name, c.Name, typeText(f.Type))
 		}
 		return i, nil
 	}

@@ -53,6 +53,9 @@ func (c *converter) node(n plan.Node) (plan.Node, error) {
 	case *plan.LogicalSort:
 		return c.sort(n, in[0])
 	case *plan.LogicalRank:
+		if n.ByWindow() && inserts(in[0]) {
+			return windowRank(n, in[0])
+		}
 		return c.rank(n, in[0]), nil
 	case *plan.LogicalOver:
 		return c.over(n, in[0])

@@ -122,8 +122,8 @@ func (c *converter) fused(n *plan.LogicalAggregate, f *fusion) (plan.Node, error
 	if err != nil {
 		return nil, err
 	}
-	if err := onlyInserts("WindowAggregate", in, f.window.At); err != nil {
-		return nil, err
+	if !inserts(in) && overlap(f.window.Window) && f.keepsArguments(n.Calls) {
+		return c.attached(n)
 	}
 	if err := timeAttribute(in, f.window); err != nil {
 		return nil, err
@@ -148,6 +148,22 @@ func (c *converter) fused(n *plan.LogicalAggregate, f *fusion) (plan.Node, error
 	return out.node(n), nil
 }
 
+// overlap says whether a row is in several windows.
+func overlap(w plan.Window) bool { return w.Kind == plan.Hop || w.Kind == plan.Cumulate }
+
+// keepsArguments says whether a call cannot take rows back but by keeping its
+// arguments, window by window: then rows are put into each of their windows.
+func (f *fusion) keepsArguments(calls []plan.AggCall) bool {
+	return slices.ContainsFunc(calls, func(c plan.AggCall) bool {
+		args := make([]types.Type, len(c.Args))
+		for i, a := range c.Args {
+			args[i] = f.exprs[a].Type().Plain()
+		}
+		fn, _, err := c.Fn.Bind(args, c.Distinct)
+		return c.Distinct || err == nil && !fn.Retractable()
+	})
+}
+
 // timeAttribute refuses a window over a column that is no longer a time attribute,
 // for an operator below has lost it, a Top-N for instance: its rows may come long
 // after the watermark has passed them.
@@ -156,16 +172,13 @@ func timeAttribute(in plan.Node, w *plan.LogicalWindow) error {
 	if f.Type.Attr != types.NoTime {
 		return nil
 	}
-	return errorAt(w.At, "%s needs a time attribute, but column '%s' has lost it on its way: joins, Top-Ns and aggregations lose it", w.Window.Kind, f.Name)
+	return errorAt(w.At, "%s needs a time attribute, but column '%s' has lost it on its way: joins and aggregations lose it", w.Window.Kind, f.Name)
 }
 
 // attached makes an aggregation over rows that know their window.
 func (c *converter) attached(n *plan.LogicalAggregate) (plan.Node, error) {
 	in, err := c.node(n.Input)
 	if err != nil {
-		return nil, err
-	}
-	if err := onlyInserts("WindowAggregate", in, windowPos(n)); err != nil {
 		return nil, err
 	}
 	w := plan.WindowOf(n.Input)

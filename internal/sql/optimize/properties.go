@@ -16,7 +16,7 @@ func emits(n plan.Node) types.KindSet {
 	switch n := n.(type) {
 	case *plan.Scan:
 		return n.Source.ChangelogMode() | types.AppendOnly
-	case *plan.Values, *plan.WindowAggregate, *plan.Limit, *plan.Sort, *plan.WindowJoin, *plan.IntervalJoin, *plan.Over:
+	case *plan.Values, *plan.WindowAggregate, *plan.Limit, *plan.Sort, *plan.WindowJoin, *plan.IntervalJoin, *plan.Over, *plan.WindowRank:
 		return types.AppendOnly
 	case *plan.Normalize:
 		return types.Retract
@@ -86,6 +86,8 @@ func uniqueKeys(n plan.Node) [][]int {
 		return out
 	case *plan.Rank:
 		return append(rankKeys(n), uniqueKeys(n.Input)...)
+	case *plan.WindowRank:
+		return append(windowRankKeys(n), uniqueKeys(n.Input)...)
 	case *plan.Normalize:
 		return [][]int{n.Keys}
 	case *plan.Deduplicate:

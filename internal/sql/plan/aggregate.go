@@ -143,7 +143,11 @@ func (n *WindowAggregate) Text(style rex.Style) string {
 	default:
 		s += "window=[" + n.Window.overWindow(names[n.Start], names[n.End]) + "]"
 	}
-	items := callTexts(n.Input, n.Groups, n.Calls, style, "")
+	suffix := ""
+	if Retracts(n.Input) {
+		suffix = "_RETRACT"
+	}
+	items := callTexts(n.Input, n.Groups, n.Calls, style, suffix)
 	for i, p := range n.Properties {
 		if style == rex.Identity {
 			items = append(items, p.text())

@@ -28,6 +28,12 @@ func (n *LogicalUnion) Fields() []types.Field  { return unionFields(n.In) }
 func (n *LogicalValues) Fields() []types.Field { return n.Out }
 func (n *LogicalSink) Fields() []types.Field   { return n.Input.Fields() }
 
+// ByWindow says whether both bounds of a window are among the partition's columns.
+func (n *LogicalRank) ByWindow() bool {
+	w := WindowOf(n.Input)
+	return w != nil && slices.Contains(n.Partition, w.Start) && slices.Contains(n.Partition, w.End)
+}
+
 func (n *LogicalRank) Fields() []types.Field {
 	out := slices.Clone(n.Input.Fields())
 	if n.Number {

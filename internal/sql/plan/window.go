@@ -129,6 +129,11 @@ func WindowOf(n Node) *WindowColumns {
 			return nil
 		}
 		return w.mapped(func(c int) int { return indexOf(n.Groups, c) })
+	case *LogicalRank:
+		if !n.ByWindow() {
+			return nil
+		}
+		return WindowOf(n.Input)
 	case *LogicalJoin:
 		if !n.OnWindow() {
 			return nil
