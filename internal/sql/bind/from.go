@@ -205,7 +205,8 @@ func (b *Binder) join(j *parser.Join) (*relation, error) {
 	if err != nil {
 		return nil, err
 	}
-	r, err := b.from(j.R)
+	rightExpr, asOf := versioned(j.R)
+	r, err := b.from(rightExpr)
 	if err != nil {
 		return nil, err
 	}
@@ -219,6 +220,11 @@ func (b *Binder) join(j *parser.Join) (*relation, error) {
 		parser.JoinRight: plan.Right, parser.JoinFull: plan.Full,
 	}[j.Kind]
 	node := &plan.LogicalJoin{Left: l.node, Right: r.node, Kind: kind, Cond: rex.Bool(true)}
+	if asOf != nil {
+		if node.AsOf, err = b.asOf(asOf, kind, l); err != nil {
+			return nil, err
+		}
+	}
 	out := &relation{node: node, scope: joined(l.scope, r.scope, node.Fields())}
 	switch {
 	case j.Natural || len(j.Using) > 0:

@@ -36,6 +36,10 @@ func (b *builder) operator(n plan.Node) (maker, error) {
 		return func(int) (operator.Operator, error) { return join(n) }, nil
 	case *plan.WindowJoin:
 		return func(int) (operator.Operator, error) { return b.windowJoin(n) }, nil
+	case *plan.TemporalJoin:
+		return func(int) (operator.Operator, error) { return temporalJoin(n) }, nil
+	case *plan.LookupJoin:
+		return func(int) (operator.Operator, error) { return lookupJoin(n) }, nil
 	case *plan.IntervalJoin:
 		return func(int) (operator.Operator, error) { return intervalJoin(n) }, nil
 	case *plan.Rank:

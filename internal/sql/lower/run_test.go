@@ -59,6 +59,16 @@ func declare(c *catalog.Catalog, src string) error {
 		return err
 	}
 	for _, s := range stmts {
+		if v, ok := s.(*parser.CreateView); ok {
+			view, err := bind.New(c, nil).CreateView(v)
+			if err != nil {
+				return err
+			}
+			if _, err := c.CreateView(view, false, false); err != nil {
+				return err
+			}
+			continue
+		}
 		t, err := bind.New(c, nil).CreateTable(s.(*parser.CreateTable))
 		if err != nil {
 			return err

@@ -33,6 +33,10 @@ func (c *converter) node(n plan.Node) (plan.Node, error) {
 		return c.aggregate(n)
 	case *plan.LogicalValues:
 		return &plan.Values{Out: n.Out, Rows: n.Rows}, nil
+	case *plan.LogicalJoin:
+		if n.AsOf != nil && n.AsOf.Proc {
+			return c.lookup(n)
+		}
 	}
 	in := make([]plan.Node, len(n.Inputs()))
 	for i, child := range n.Inputs() {
@@ -49,6 +53,9 @@ func (c *converter) node(n plan.Node) (plan.Node, error) {
 	case *plan.LogicalWindow:
 		return windowFunction(n, in[0])
 	case *plan.LogicalJoin:
+		if n.AsOf != nil {
+			return convertTemporal(n, in[0], in[1])
+		}
 		return convertJoin(n, in[0], in[1])
 	case *plan.LogicalSort:
 		return c.sort(n, in[0])

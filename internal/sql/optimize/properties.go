@@ -20,6 +20,8 @@ func emits(n plan.Node) types.KindSet {
 		return types.AppendOnly
 	case *plan.Normalize:
 		return types.Retract
+	case *plan.TemporalJoin:
+		return types.AppendOnly
 	case *plan.GroupAggregate:
 		return aggregateEmits(n)
 	case *plan.Rank:
@@ -96,6 +98,13 @@ func uniqueKeys(n plan.Node) [][]int {
 		return joinKeys(n, uniqueKeys(n.Left), uniqueKeys(n.Right))
 	case *plan.WindowJoin:
 		return joinKeys(onWindows(n), uniqueKeys(n.Left), uniqueKeys(n.Right))
+	case *plan.TemporalJoin:
+		return uniqueKeys(n.Left) // a row has one version
+	case *plan.LookupJoin:
+		if hasSubset(scanKeys(n.Table), n.RightKeys) {
+			return uniqueKeys(n.Left)
+		}
+		return nil
 	case *plan.Union, *plan.Values, *plan.IntervalJoin:
 		return nil
 	}
@@ -339,6 +348,8 @@ func distribution(n plan.Node) ([]int, bool) {
 	case *plan.Join:
 		return joinDistribution(n.Kind, n.Left, n.LeftKeys, n.RightKeys)
 	case *plan.WindowJoin:
+		return joinDistribution(n.Kind, n.Left, n.LeftKeys, n.RightKeys)
+	case *plan.TemporalJoin:
 		return joinDistribution(n.Kind, n.Left, n.LeftKeys, n.RightKeys)
 	case *plan.IntervalJoin:
 		return joinDistribution(n.Kind, n.Left, n.LeftKeys, n.RightKeys)

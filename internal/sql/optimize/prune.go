@@ -351,6 +351,12 @@ func (p *pruner) join(n *plan.LogicalJoin, use []int) pruned {
 			right = append(right, c-k)
 		}
 	}
+	if n.AsOf != nil {
+		left = append(left, n.AsOf.Time)
+		if i := rowtime(n.Right); i >= 0 && !n.AsOf.Proc {
+			right = append(right, i)
+		}
+	}
 	l, r := p.node(n.Left, left), p.node(n.Right, right)
 	l.node, r.node = p.narrow(&l, left), p.narrow(&r, right)
 	width := len(l.node.Fields())
@@ -363,6 +369,11 @@ func (p *pruner) join(n *plan.LogicalJoin, use []int) pruned {
 	}
 	j := *n
 	j.Left, j.Right, j.Cond = l.node, r.node, both.expr(n.Cond)
+	if n.AsOf != nil {
+		asOf := *n.AsOf
+		asOf.Time = l.to[asOf.Time]
+		j.AsOf = &asOf
+	}
 	both.to = both.to[:len(n.Fields())]
 	both.node = &j
 	return both

@@ -84,7 +84,17 @@ type LogicalJoin struct {
 	Left, Right Node
 	Kind        JoinKind
 	Cond        rex.Expr
-	memo        remembered
+	// AsOf: the right side as it was at a time of the left row's; nil: all of it.
+	AsOf *AsOf
+	memo remembered
+}
+
+// AsOf is FOR SYSTEM_TIME AS OF a column of the left side: an event time, or the
+// processing time, which looks a table up.
+type AsOf struct {
+	Time int
+	Proc bool
+	At   parser.Pos
 }
 
 // SortKey is a column to sort by.

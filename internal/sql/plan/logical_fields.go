@@ -16,7 +16,7 @@ func (n *LogicalFilter) Fields() []types.Field { return n.merged().Fields() }
 // merged is the join with the filter in it, where there is one that can have it.
 func (n *LogicalFilter) merged() Node {
 	j, ok := n.Input.(*LogicalJoin)
-	if !ok || j.Kind != Inner {
+	if !ok || j.Kind != Inner || j.AsOf != nil {
 		return n.Input
 	}
 	c := *j
@@ -91,6 +91,9 @@ func (n *LogicalAggregate) Fields() []types.Field {
 
 // OnWindow says whether the join equates both bounds of the same window.
 func (n *LogicalJoin) OnWindow() bool {
+	if n.AsOf != nil {
+		return false
+	}
 	l, r := WindowOf(n.Left), WindowOf(n.Right)
 	if l == nil || r == nil || l.Window != r.Window || l.Start < 0 || l.End < 0 || r.Start < 0 || r.End < 0 {
 		return false
@@ -122,6 +125,10 @@ func (n *LogicalJoin) Fields() []types.Field {
 	return n.memo.get([4]any{n.Left, n.Right, n.Cond, n.Kind}, func() []types.Field {
 		left, right := n.Left.Fields(), n.Right.Fields()
 		out := slices.Clone(joinFields(left, right, n.Kind))
+		if n.AsOf != nil {
+			stripTime(out[len(left):]) // the left side's rows come as they came
+			return out
+		}
 		if !n.OnWindow() && n.interval(left, right) == nil {
 			stripTime(out)
 		}

@@ -101,6 +101,9 @@ func (n *LogicalAggregate) Text(rex.Style) string {
 
 func (n *LogicalJoin) Text(rex.Style) string {
 	kind := [...]string{"inner", "left", "right", "full", "semi", "anti"}[n.Kind]
+	if n.AsOf != nil {
+		return fmt.Sprintf("LogicalJoin(condition=[%s], joinType=[%s], asOf=[$%d])", logical(n.Cond), kind, n.AsOf.Time)
+	}
 	return fmt.Sprintf("LogicalJoin(condition=[%s], joinType=[%s])", logical(n.Cond), kind)
 }
 
