@@ -187,7 +187,8 @@ func (o *temporalJoin) Advance(wm int64, out Emit) (int64, error) {
 	return wm, nil
 }
 
-// forget drops the versions that a later one has replaced by now.
+// forget drops the versions that a later one has replaced by now; one that came late
+// may be among them.
 func (o *temporalJoin) forget(wm int64) {
 	t := o.versions
 	for {
@@ -198,12 +199,16 @@ func (o *temporalJoin) forget(wm int64) {
 		if !t.Has(v.id) || t.Age(v.id) != v.age {
 			continue
 		}
-		for rank := t.Rank(v.id); rank > 1; rank-- {
-			older, _ := t.Nth(t.Root(v.id), 1)
+		root := t.Root(v.id)
+		last := o.upTo(root, wm)
+		for ; last > 1; last-- {
+			older, _ := t.Nth(root, 1)
+			next, _ := t.Nth(root, 2)
 			t.Delete(older)
+			root = t.Root(next)
 		}
-		if o.gone.Bool[v.id] {
-			t.Delete(v.id) // that there is no row needs no version
+		if id, _ := t.Nth(root, 1); o.gone.Bool[id] {
+			t.Delete(id) // that there is no row needs no version
 		}
 	}
 }
@@ -254,23 +259,24 @@ func (o *temporalJoin) emit(ids []int32, out Emit) error {
 	return out(b.Select(sel))
 }
 
-// version is the last one up to a time, -1 if there is none or it is a deletion.
-func (o *temporalJoin) version(root int32, at int64) int32 {
-	t := o.versions
-	low, high := int64(0), t.Weight(root) // the first low are up to the time, those after high later
+// upTo is how many versions there are up to a time.
+func (o *temporalJoin) upTo(root int32, at int64) int64 {
+	low, high := int64(0), o.versions.Weight(root) // the first low are up to the time, those after high later
 	for low < high {
 		mid := (low + high + 1) / 2
-		if id, _ := t.Nth(root, mid); o.at.I64[id] <= at {
+		if id, _ := o.versions.Nth(root, mid); o.at.I64[id] <= at {
 			low = mid
 		} else {
 			high = mid - 1
 		}
 	}
-	if low == 0 {
-		return -1
-	}
-	id, _ := t.Nth(root, low)
-	if o.gone.Bool[id] {
+	return low
+}
+
+// version is the last one up to a time, -1 if there is none or it is a deletion.
+func (o *temporalJoin) version(root int32, at int64) int32 {
+	id, _ := o.versions.Nth(root, o.upTo(root, at))
+	if id >= 0 && o.gone.Bool[id] {
 		return -1
 	}
 	return id

@@ -56,6 +56,8 @@ func (b *builder) operator(n plan.Node) (maker, error) {
 		return fixed(func() operator.Operator {
 			return operator.NewLimit(operator.LimitSpec{Offset: n.Offset, Count: n.Fetch})
 		}), nil
+	case *plan.Replicate:
+		return fixed(operator.NewReplicate), nil
 	case *plan.Over:
 		return func(int) (operator.Operator, error) { return over(n) }, nil
 	case *plan.Deduplicate:

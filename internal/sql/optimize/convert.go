@@ -64,6 +64,8 @@ func (c *converter) node(n plan.Node) (plan.Node, error) {
 			return windowRank(n, in[0])
 		}
 		return c.rank(n, in[0]), nil
+	case *plan.LogicalReplicate:
+		return &plan.Replicate{Input: in[0]}, nil
 	case *plan.LogicalOver:
 		return c.over(n, in[0])
 	case *plan.LogicalUnion:

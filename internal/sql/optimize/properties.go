@@ -105,7 +105,7 @@ func uniqueKeys(n plan.Node) [][]int {
 			return uniqueKeys(n.Left)
 		}
 		return nil
-	case *plan.Union, *plan.Values, *plan.IntervalJoin:
+	case *plan.Union, *plan.Values, *plan.IntervalJoin, *plan.Replicate:
 		return nil
 	}
 	return uniqueKeys(n.Inputs()[0])

@@ -33,15 +33,19 @@ func (n *TemporalJoin) Fields() []types.Field {
 
 // Text is as in Flink.
 func (n *TemporalJoin) Text(style rex.Style) string {
-	all := FieldNames(n.both())
+	all := n.both().Fields()
 	k := len(n.Left.Fields())
-	right := make([]string, len(n.RightKeys))
-	for i, c := range n.RightKeys {
-		right[i] = all[k+c]
+	col := func(i int) rex.Expr { return rex.Col(i, all[i].Type) }
+	named := func(name string, items ...rex.Expr) rex.Expr {
+		return &rex.Call{Name: name, Items: items, T: types.TBool}
 	}
-	rightKeys := strings.Join(right, ", ")
-	return fmt.Sprintf("TemporalJoin(joinType=[%s], where=[AND(%s, __TEMPORAL_JOIN_CONDITION(%s, %s, __TEMPORAL_JOIN_CONDITION_PRIMARY_KEY(%s), __TEMPORAL_JOIN_LEFT_KEY(%s), __TEMPORAL_JOIN_RIGHT_KEY(%s)))], select=%s)",
-		n.Kind, n.whereText(style), all[n.LeftTime], all[k+n.RightTime], rightKeys, columnList(n.Left, n.LeftKeys), rightKeys, list(FieldNames(n)))
+	var left, right []rex.Expr
+	for i := range n.LeftKeys {
+		left, right = append(left, col(n.LeftKeys[i])), append(right, col(k+n.RightKeys[i]))
+	}
+	where := rex.And(append(slices.Clone(rex.Conjuncts(n.condition())), named("__TEMPORAL_JOIN_CONDITION", col(n.LeftTime), col(k+n.RightTime),
+		named("__TEMPORAL_JOIN_CONDITION_PRIMARY_KEY", right...), named("__TEMPORAL_JOIN_LEFT_KEY", left...), named("__TEMPORAL_JOIN_RIGHT_KEY", right...)))...)
+	return fmt.Sprintf("TemporalJoin(joinType=[%s], where=[%s], select=%s)", n.Kind, format(where, n.both(), style), list(FieldNames(n)))
 }
 
 func (s *Sides) both() Node { return &fieldsOnly{joinFields(s.Left.Fields(), s.Right.Fields(), Inner)} }

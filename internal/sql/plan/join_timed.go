@@ -30,11 +30,13 @@ func (s *Sides) fields() []types.Field {
 	return joinFields(s.Left.Fields(), s.Right.Fields(), s.Kind)
 }
 
-// whereText is the whole condition.
-func (s *Sides) whereText(style rex.Style) string {
+// condition is the whole condition.
+func (s *Sides) condition() rex.Expr {
 	j := &Join{Left: s.Left, Right: s.Right, LeftKeys: s.LeftKeys, RightKeys: s.RightKeys, NullSafe: s.NullSafe, Residual: s.Where}
-	return format(j.Condition(), j.both(), style)
+	return j.Condition()
 }
+
+func (s *Sides) whereText(style rex.Style) string { return format(s.condition(), s.both(), style) }
 
 // WindowJoin joins the rows of each window when it is over, and keeps them no
 // longer.
