@@ -28,6 +28,8 @@ func (x *exprs) funcCall(e *parser.FuncCall) (rex.Expr, error) {
 		return nil, errorAt(e.Pos(), "%s needs an OVER clause", upper)
 	case isAgg:
 		return x.aggregate(e, agg)
+	case (upper == "GROUPING" || upper == "GROUPING_ID" || upper == "GROUP_ID") && x.aggs != nil && !x.aggs.inside:
+		return x.grouping(e)
 	case e.Filter != nil || e.Distinct || len(e.WithinGroup) > 0 || len(e.OrderBy) > 0:
 		return nil, errorAt(e.Pos(), "%s is no aggregate function: it takes no FILTER, DISTINCT or ORDER BY", upper)
 	case groupWindows[upper] != nil:

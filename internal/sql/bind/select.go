@@ -83,11 +83,11 @@ func (k *block) bindGroups() error {
 	if k.sel.GroupBy == nil {
 		return nil
 	}
+	if hasSets(k.sel.GroupBy) {
+		return k.bindSets()
+	}
 	x := k.b.exprs(k.rel.scope, "GROUP BY")
 	for _, item := range k.sel.GroupBy.Items {
-		if item.Kind != parser.GroupExprs {
-			return unsupported(item.Pos(), item.Kind+" is")
-		}
 		if len(item.Exprs) == 1 {
 			if c, ok := isGroupWindow(item.Exprs[0]); ok {
 				if err := k.bindGroupWindow(c); err != nil {

@@ -56,6 +56,10 @@ func (b *builder) operator(n plan.Node) (maker, error) {
 		return fixed(func() operator.Operator {
 			return operator.NewLimit(operator.LimitSpec{Offset: n.Offset, Count: n.Fetch})
 		}), nil
+	case *plan.Expand:
+		return fixed(func() operator.Operator {
+			return operator.NewExpand(operator.ExpandSpec{Types: plan.Types(n), Groups: n.Groups, Sets: n.Sets})
+		}), nil
 	case *plan.Replicate:
 		return fixed(operator.NewReplicate), nil
 	case *plan.Over:

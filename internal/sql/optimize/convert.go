@@ -64,6 +64,8 @@ func (c *converter) node(n plan.Node) (plan.Node, error) {
 			return windowRank(n, in[0])
 		}
 		return c.rank(n, in[0]), nil
+	case *plan.LogicalExpand:
+		return &plan.Expand{Input: in[0], Groups: n.Groups, Sets: n.Sets}, nil
 	case *plan.LogicalReplicate:
 		return &plan.Replicate{Input: in[0]}, nil
 	case *plan.LogicalOver:

@@ -105,7 +105,7 @@ func uniqueKeys(n plan.Node) [][]int {
 			return uniqueKeys(n.Left)
 		}
 		return nil
-	case *plan.Union, *plan.Values, *plan.IntervalJoin, *plan.Replicate:
+	case *plan.Union, *plan.Values, *plan.IntervalJoin, *plan.Replicate, *plan.Expand:
 		return nil
 	}
 	return uniqueKeys(n.Inputs()[0])
@@ -332,7 +332,7 @@ func sideKeys(n plan.Node, join []int) [][]int {
 // none: they are all on one. It is false if nothing is known.
 func distribution(n plan.Node) ([]int, bool) {
 	switch n := n.(type) {
-	case *plan.Scan, *plan.Values, *plan.Union:
+	case *plan.Scan, *plan.Values, *plan.Union, *plan.Expand:
 		return nil, false
 	case *plan.Exchange:
 		return n.Keys, true

@@ -101,6 +101,9 @@ func (p *pruner) node(n plan.Node, use []int) pruned {
 		return p.sort(n, use)
 	case *plan.LogicalRank:
 		return p.rank(n, use)
+	case *plan.LogicalExpand:
+		in := p.exact(n.Input, all(len(n.Input.Fields())))
+		return pruned{n.WithInputs([]plan.Node{in}), all(len(n.Fields()))}
 	case *plan.LogicalReplicate:
 		in := p.exact(n.Input, all(len(n.Input.Fields())))
 		return pruned{&plan.LogicalReplicate{Input: in}, all(len(n.Fields()))}

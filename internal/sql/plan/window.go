@@ -129,6 +129,17 @@ func WindowOf(n Node) *WindowColumns {
 			return nil
 		}
 		return w.mapped(func(c int) int { return indexOf(n.Groups, c) })
+	case *LogicalExpand:
+		w := WindowOf(n.Input)
+		if w == nil {
+			return nil
+		}
+		return w.mapped(func(c int) int {
+			if !n.Keeps(c) {
+				return -1
+			}
+			return c
+		})
 	case *LogicalRank:
 		if !n.ByWindow() {
 			return nil
