@@ -34,6 +34,7 @@ Jobs that had not ended when the node stopped go on. When everything is served,
 				config.Kafka = ""
 			}
 			config.Report = report
+			quietMonitor()
 			n, err := node.Open(config)
 			if err != nil {
 				return err
@@ -48,7 +49,7 @@ Jobs that had not ended when the node stopped go on. When everything is served,
 	f.StringVar(&config.Kafka, "kafka", "127.0.0.1:9092", "address for Kafka clients; port 0 picks one")
 	f.StringVar(&config.HTTP, "http", "127.0.0.1:8083", "address of the SQL gateway; port 0 picks one")
 	f.StringVar(&config.Advertised, "advertise", "", "address that Kafka clients are told, if not the one they connected to")
-	f.BoolVar(&config.HTTPOpen, "http-open", false, "serve SQL on an address that others reach although there is an authorizer, which SQL passes by")
+	f.BoolVar(&config.HTTPOpen, "http-open", false, "serve HTTP in the clear and without a login, and let everybody do everything there, for something before it lets in only who may")
 	f.StringVar(&file, "config", "", "a file of broker settings, in the syntax of Kafka's server.properties; --set goes over it")
 	f.StringArrayVar(&settings, "set", nil, "a broker setting by Kafka's name: --set num.partitions=3")
 	return c

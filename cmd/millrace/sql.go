@@ -19,7 +19,7 @@ import (
 func isTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
 
 func sqlCommand() *cobra.Command {
-	var file, statement, addr, data, output string
+	var file, statement, addr, data, output, user, passwordFile string
 	c := &cobra.Command{
 		Use:   "sql",
 		Short: "A SQL shell on a node: one that serves (--addr) or a data directory (--data)",
@@ -33,7 +33,11 @@ func sqlCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			x, closeAll, err := connect(cmd.Context(), addr, data, file)
+			login, err := sqlLogin(user, passwordFile, commandConfig)
+			if err != nil {
+				return err
+			}
+			x, closeAll, err := connect(cmd.Context(), addr, data, file, login)
 			if err != nil {
 				return err
 			}
@@ -54,6 +58,9 @@ func sqlCommand() *cobra.Command {
 	f.StringVarP(&statement, "execute", "e", "", "run statements and end")
 	f.StringVar(&addr, "addr", "127.0.0.1:8083", "HTTP address of a node")
 	f.StringVar(&data, "data", "", "open this data directory instead of asking a node")
+	f.StringVar(&user, "user", "", "log in to the node as this user")
+	f.StringVar(&passwordFile, "password-file", "", "a file whose first line is the user's password; without it a terminal is asked")
+	f.StringVar(&commandConfig, "command-config", "", "a file of Kafka client properties, of which security.protocol, sasl.jaas.config and ssl.… count here")
 	f.StringVar(&output, "output", "table", "how results are printed: table, json or csv; json has a line {\"op\":\"+I\",\"row\":{…}} for each row")
 	return c
 }
@@ -79,9 +86,9 @@ func readScript(file, statement string) (*shell.Script, error) {
 	return nil, nil
 }
 
-func connect(ctx context.Context, addr, data, file string) (shell.Executor, func(), error) {
+func connect(ctx context.Context, addr, data, file string, login gateway.Login) (shell.Executor, func(), error) {
 	if data == "" {
-		c, err := gateway.Dial(ctx, addr)
+		c, err := gateway.Dial(ctx, addr, login)
 		if err != nil {
 			return nil, nil, err
 		}

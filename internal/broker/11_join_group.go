@@ -28,7 +28,7 @@ func handleJoinGroup(c *call, req *kmsg.JoinGroupRequest) reply {
 	}
 	join := group.JoinRequest{
 		MemberID: req.MemberID, NewID: newMemberID(c.clientID, req.InstanceID), InstanceID: req.InstanceID,
-		ClientID: c.clientID, ClientHost: c.conn.peer(), RequireID: c.version >= 4, MaySkip: c.version >= 9,
+		ClientID: c.clientID, ClientHost: c.conn.peer(), RequireID: c.version >= 4, MaySkip: c.version >= 9, MayDescribe: c.describer(),
 		Session:   time.Duration(req.SessionTimeoutMillis) * time.Millisecond,
 		Rebalance: time.Duration(req.RebalanceTimeoutMillis) * time.Millisecond, ProtocolType: req.ProtocolType,
 	}

@@ -71,7 +71,7 @@ func newBeat(c *call, req *kmsg.ConsumerGroupHeartbeatRequest) group.Beat {
 		MemberID: req.MemberID, Epoch: req.MemberEpoch, InstanceID: req.InstanceID, RackID: req.RackID,
 		Rebalance: time.Duration(req.RebalanceTimeoutMillis) * time.Millisecond,
 		Topics:    req.SubscribedTopicNames, Pattern: req.SubscribedTopicRegex, Assignor: req.ServerAssignor,
-		ClientID: c.clientID, ClientHost: c.conn.peer(),
+		ClientID: c.clientID, ClientHost: c.conn.peer(), MayDescribe: c.describer(),
 	}
 	if req.Topics != nil {
 		b.Owned = []group.IDPartition{}

@@ -6,6 +6,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/millrace/millrace/internal/broker/auth"
+	"github.com/millrace/millrace/internal/broker/group"
 	"github.com/millrace/millrace/internal/broker/metadata"
 )
 
@@ -26,8 +27,8 @@ func init() {
 
 // maySubscribe is the error of a heartbeat, 0 for none: a member may not learn of topics, by subscribing to their names, that it may
 // not describe.
-func (c *call) maySubscribe(group string, topics []string) int16 {
-	if !c.allowed(auth.Read, auth.Group, group) {
+func (c *call) maySubscribe(id string, topics []string) int16 {
+	if !c.allowed(auth.Read, auth.Group, id) {
 		return groupDenied
 	}
 	for _, t := range topics {
@@ -36,6 +37,14 @@ func (c *call) maySubscribe(group string, topics []string) int16 {
 		}
 	}
 	return 0
+}
+
+// describer says which topics a regular expression may show to the client; nil for all.
+func (c *call) describer() group.Describer {
+	if c.authorizer == nil {
+		return nil
+	}
+	return func(topic string) bool { return c.allowed(auth.Describe, auth.Topic, topic) }
 }
 
 func guardConsumerGroupHeartbeat(c *call, req *kmsg.ConsumerGroupHeartbeatRequest, next func() reply) reply {

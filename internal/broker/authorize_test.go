@@ -3,6 +3,7 @@ package broker
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -401,6 +402,45 @@ func TestWhatIsHidden(t *testing.T) {
 	if sb.meta.Topic("absent") == nil {
 		t.Error("with CREATE the topic is not made")
 	}
+}
+
+// TestPatternShowsWhatMayBeDescribed: a member with a regular expression is assigned only topics that it may describe, as the ACLs are at its
+// next heartbeat.
+func TestPatternShowsWhatMayBeDescribed(t *testing.T) {
+	sb := startSecured(t, map[string]string{"authorizer.class.name": metadata.StandardAuthorizer})
+	for _, name := range []string{"in-1", "in-2"} {
+		sb.create(t, name, 1, nil)
+	}
+	sb.allow(t, "User:ANONYMOUS", auth.Read, auth.Group, "g")
+	sb.allow(t, "User:ANONYMOUS", auth.Read, auth.Topic, "in-1")
+	c := sb.dial(t)
+	beat := kmsg.NewPtrConsumerGroupHeartbeatRequest()
+	beat.Version, beat.Group, beat.MemberID, beat.RebalanceTimeoutMillis = 1, "g", "m", 1000
+	beat.SubscribedTopicRegex, beat.Topics = kmsg.StringPtr("in-.*"), []kmsg.ConsumerGroupHeartbeatRequestTopic{}
+	check := func(want ...string) {
+		t.Helper()
+		resp := c.ask(t, beat).(*kmsg.ConsumerGroupHeartbeatResponse)
+		if resp.ErrorCode != 0 || resp.Assignment == nil {
+			t.Fatalf("%+v", resp)
+		}
+		var got []string
+		beat.MemberEpoch, beat.Topics = resp.MemberEpoch, []kmsg.ConsumerGroupHeartbeatRequestTopic{}
+		for _, rt := range resp.Assignment.Topics {
+			got = append(got, sb.meta.TopicByID(rt.TopicID).Name)
+			beat.Topics = append(beat.Topics, kmsg.ConsumerGroupHeartbeatRequestTopic{TopicID: rt.TopicID, Partitions: rt.Partitions})
+		}
+		if slices.Sort(got); !slices.Equal(got, want) {
+			t.Errorf("assigned %v, want %v", got, want)
+		}
+	}
+	check("in-1")
+	sb.allow(t, "User:ANONYMOUS", auth.Describe, auth.Topic, "in-2")
+	check("in-1", "in-2")
+	if err := sb.meta.CreateACLs([]auth.ACL{{Resource: auth.Topic, Name: "in-1", Principal: "User:ANONYMOUS", Pattern: auth.Literal, Host: "*",
+		Operation: auth.Describe, Permission: auth.Deny}}); err != nil {
+		t.Fatal(err)
+	}
+	check("in-2")
 }
 
 // TestPartlyAllowed: one request about an allowed and a denied topic has an answer for both.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strconv"
 	"strings"
 	"sync"
@@ -25,7 +26,8 @@ type cleaner struct {
 		sync.Mutex
 		workers   int
 		busy      map[partitionKey]bool
-		uncleaned map[partitionKey]bool // those that are damaged, until the next start
+		uncleaned map[partitionKey]bool              // those that are damaged, until the next start
+		clean     map[partitionKey]metadata.Unopened // those that are not open, and had nothing to clean
 	}
 }
 
@@ -45,7 +47,7 @@ type candidate struct {
 func newCleaner(b *Broker) *cleaner {
 	c := &cleaner{Broker: b, pace: newPace(b.config.Now)}
 	c.points = openCleanerPoints(b.config.FS, b.config.Dir, b.config.Report)
-	c.mu.busy, c.mu.uncleaned = map[partitionKey]bool{}, map[partitionKey]bool{}
+	c.mu.busy, c.mu.uncleaned, c.mu.clean = map[partitionKey]bool{}, map[partitionKey]bool{}, map[partitionKey]metadata.Unopened{}
 	return c
 }
 
@@ -61,7 +63,7 @@ func (c *cleaner) run() {
 	defer cancel()
 	defer c.meta.Watch(func(e metadata.Event) {
 		if e.Old != nil && e.New == nil {
-			working.Go(func() { c.points.forget(e.Old.Name) }) // not here: it writes
+			working.Go(func() { c.forget(e.Old) }) // not here: it writes
 		}
 	})()
 	next := time.NewTimer(c.backoff())
@@ -77,6 +79,14 @@ func (c *cleaner) run() {
 		}
 		next.Reset(c.backoff())
 	}
+}
+
+// forget forgets a topic that was deleted.
+func (c *cleaner) forget(t *metadata.Topic) {
+	c.points.forget(t.Name)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	maps.DeleteFunc(c.mu.clean, func(key partitionKey, _ metadata.Unopened) bool { return key.topic == t.ID })
 }
 
 func (c *cleaner) backoff() time.Duration {
@@ -149,13 +159,14 @@ func (c *cleaner) compacted(t *metadata.Topic) bool {
 	return strings.Contains(c.meta.TopicConfig(t, metadata.TopicConfigSpec("cleanup.policy")).Value, "compact")
 }
 
-// consider says whether a partition is worth cleaning. One that nobody has used since the start is opened for it, if it has files.
+// consider says whether a partition is worth cleaning. One that nobody has used since the start is opened for it only if its files look
+// like it.
 func (c *cleaner) consider(t *metadata.Topic, i int32) *candidate {
 	key := partitionKey{t.ID, i}
 	c.mu.Lock()
 	skip := c.mu.busy[key] || c.mu.uncleaned[key]
 	c.mu.Unlock()
-	if skip {
+	if skip || c.cleanUnopened(t, i, key) {
 		return nil
 	}
 	log, err := c.meta.OpenLog(t, i)
@@ -171,6 +182,27 @@ func (c *cleaner) consider(t *metadata.Topic, i int32) *candidate {
 		return nil
 	}
 	return &candidate{key, t, log, what}
+}
+
+// cleanUnopened says whether a partition is not open and has nothing to clean.
+func (c *cleaner) cleanUnopened(t *metadata.Topic, i int32, key partitionKey) bool {
+	now, ok := c.meta.Unopened(t, i)
+	if !ok {
+		return false
+	}
+	c.mu.Lock()
+	seen := c.mu.clean[key]
+	c.mu.Unlock()
+	if seen == now {
+		return true
+	}
+	if c.meta.WorthCleaning(t, i, c.points.get(t.Name, i)) {
+		return false
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.mu.clean[key] = now
+	return true
 }
 
 // clean cleans a log once, and remembers how far. More says that other logs should be looked at at once.

@@ -1,7 +1,6 @@
 package broker
 
 import (
-	"context"
 	"fmt"
 	"net"
 	"os"
@@ -16,6 +15,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/millrace/millrace/internal/wire"
+	"github.com/millrace/millrace/test/harness"
 )
 
 // The texts in testdata/cleaner are what Apache Kafka 4.3.1 answers and leaves on disk. They are run against this broker, and against
@@ -55,9 +55,10 @@ func TestCompactionLikeKafka(t *testing.T) {
 		dumpWithKafka(t, c.Dir)
 	})
 	t.Run("kafka", func(t *testing.T) {
-		libs := kafkaLibs(t)
-		addr, dir := startKafka(t, libs)
-		runCleanerScripts(t, addr, dir)
+		k := harness.StartKafka(t, []string{"-Xmx600m"}, map[string]string{
+			"transaction.state.log.num.partitions": "1", "log.cleaner.backoff.ms": "50", // a cleaner that does not wait
+		})
+		runCleanerScripts(t, k.Addr, k.Data)
 	})
 }
 
@@ -439,85 +440,13 @@ func (s *cleanerScript) read() string {
 	}
 }
 
-// kafkaLibs finds Apache Kafka.
-func kafkaLibs(t *testing.T) string {
-	t.Helper()
-	libs, err := filepath.Abs("../../.peers/kafka")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if jars, _ := filepath.Glob(filepath.Join(libs, "kafka-tools-*.jar")); len(jars) == 0 {
-		t.Skip("needs Apache Kafka's jars in .peers/kafka")
-	}
-	if _, err := exec.LookPath("java"); err != nil {
-		t.Skip(err)
-	}
-	return libs
-}
-
-// startKafka runs Apache Kafka with a cleaner that does not wait.
-func startKafka(t *testing.T, libs string) (addr, dir string) {
-	t.Helper()
-	work := t.TempDir()
-	dir = filepath.Join(work, "data")
-	port, controller := freePort(t), freePort(t)
-	addr = fmt.Sprintf("127.0.0.1:%d", port)
-	config := filepath.Join(work, "server.properties")
-	text := fmt.Sprintf(`process.roles=broker,controller
-node.id=1
-controller.quorum.voters=1@127.0.0.1:%d
-listeners=PLAINTEXT://%s,CONTROLLER://127.0.0.1:%d
-advertised.listeners=PLAINTEXT://%s
-controller.listener.names=CONTROLLER
-inter.broker.listener.name=PLAINTEXT
-log.dirs=%s
-offsets.topic.replication.factor=1
-transaction.state.log.replication.factor=1
-transaction.state.log.min.isr=1
-transaction.state.log.num.partitions=1
-share.coordinator.state.topic.replication.factor=1
-share.coordinator.state.topic.min.isr=1
-log.cleaner.backoff.ms=50
-`, controller, addr, controller, addr, dir)
-	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	format := exec.Command("java", "-cp", filepath.Join(libs, "*"), "kafka.tools.StorageTool", "format", "-t", "AAAAAAAAAAAAAAAAAAAAAQ", "-c", config)
-	if out, err := format.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	server := exec.CommandContext(ctx, "java", "-Xmx600m", "-cp", filepath.Join(libs, "*"), "kafka.Kafka", config)
-	server.Dir = work
-	if err := server.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { cancel(); _ = server.Wait() })
-	for until := time.Now().Add(60 * time.Second); ; time.Sleep(50 * time.Millisecond) {
-		if nc, err := net.Dial("tcp", addr); err == nil {
-			nc.Close()
-			return addr, dir
-		}
-		if time.Now().After(until) {
-			t.Fatal("Kafka does not start")
-		}
-	}
-}
-
-func freePort(t *testing.T) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
-}
-
 // dumpWithKafka has Kafka's own tool read what cleaning has left of the topics.
 func dumpWithKafka(t *testing.T, dir string) {
 	t.Run("dump", func(t *testing.T) {
-		libs := kafkaLibs(t)
+		libs, err := harness.KafkaLibs()
+		if err != nil {
+			t.Skip(err)
+		}
 		var files []string
 		for _, suffix := range []string{"log", "index", "timeindex", "txnindex"} {
 			found, _ := filepath.Glob(filepath.Join(dir, "*-0", "*."+suffix))

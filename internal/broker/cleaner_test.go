@@ -3,6 +3,8 @@ package broker
 import (
 	"context"
 	"fmt"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -232,4 +234,65 @@ func FuzzCleanerPoints(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestCleanerOpensWhatIsDirty: after a start the cleaner opens only partitions whose files say that there is something to clean, and looks
+// at the files of the others once.
+func TestCleanerOpensWhatIsDirty(t *testing.T) {
+	fs := vfs.NewMem()
+	config := cleanAtOnce(fs)
+	config.Settings["log.cleaner.enable"] = "false"
+	topics := map[string]int{"empty": 0, "clean": 3, "dirty": 300}
+	t.Run("before", func(t *testing.T) {
+		tb := start(t, config)
+		for name, records := range topics {
+			tb.create(t, name, 1, map[string]string{"cleanup.policy": "compact", "internal.segment.bytes": "2000"})
+			cl := tb.client(t, kgo.DefaultProduceTopic(name))
+			for i := range records {
+				produce(t, cl, &kgo.Record{Key: []byte("k"), Value: fmt.Append(nil, i)})
+			}
+		}
+	})
+	tb := start(t, config)
+	c := newCleaner(tb.Broker)
+	for round := range 2 {
+		var found []string
+		for _, topic := range tb.meta.Topics() {
+			if x := c.consider(topic, 0); x != nil {
+				found = append(found, topic.Name)
+			}
+		}
+		if !slices.Equal(found, []string{"dirty"}) {
+			t.Errorf("round %d: %v are to be cleaned", round, found)
+		}
+	}
+	for name := range topics {
+		if _, unopened := tb.meta.Unopened(tb.meta.Topic(name), 0); unopened == (name == "dirty") {
+			t.Errorf("%s: unopened %v", name, unopened)
+		}
+	}
+	if log := tb.cleaned(t, "dirty"); !c.clean(t.Context(), &candidate{
+		partitionKey{tb.meta.Topic("dirty").ID, 0}, tb.meta.Topic("dirty"), log, commitlog.Cleanable{},
+	}) {
+		t.Error("the dirty one is not cleaned")
+	}
+	// What is known without opening agrees with what the log says.
+	for name := range topics {
+		log := tb.cleaned(t, name)
+		open, err := log.Cleanable(-1, tb.config.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if closed := commitlog.CleanableAtMost(fs, filepath.Join(tb.config.Dir, name+"-0"), -1); closed.DirtyBytes < open.DirtyBytes || (closed.DirtyBytes > 0) != (open.DirtyBytes > 0) {
+			t.Errorf("%s: %+v by its files, %+v when open", name, closed, open)
+		}
+	}
+	// A log that was used since, or is configured otherwise, is looked at again.
+	cl := tb.client(t, kgo.DefaultProduceTopic("clean"))
+	for i := range 300 {
+		produce(t, cl, &kgo.Record{Key: []byte("k"), Value: fmt.Append(nil, i)})
+	}
+	if c.consider(tb.meta.Topic("clean"), 0) == nil {
+		t.Error("what has become dirty is not cleaned")
+	}
 }

@@ -10,6 +10,7 @@ import (
 	"sort"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -28,11 +29,12 @@ import (
 func TestConversations(t *testing.T) {
 	oracle := os.Getenv("MILLRACE_ORACLE")
 	datadriven.Walk(t, filepath.Join("testdata", "conversations"), func(t *testing.T, path string) {
-		addr := oracle
+		addr, requests := oracle, (*atomic.Int64)(nil)
 		if addr == "" {
-			addr = start(t, Config{Settings: conversationSettings}).addr
+			tb := start(t, Config{Settings: conversationSettings})
+			addr, requests = tb.addr, &tb.Stats().Requests
 		}
-		c := &conversation{t: t, addr: addr, oracle: oracle != "", names: map[string]string{}, conns: map[string]*rawConn{}, asked: map[string]kmsg.Request{}}
+		c := &conversation{t: t, addr: addr, oracle: oracle != "", requests: requests, names: map[string]string{}, conns: map[string]*rawConn{}, asked: map[string]kmsg.Request{}}
 		c.salt = filepath.Base(path) + strconv.FormatInt(time.Now().UnixNano()%1e9, 36)
 		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
 			var out strings.Builder
@@ -59,10 +61,12 @@ type conversation struct {
 	oracle bool
 	salt   string
 	names  map[string]string // what a name in the text stands for
-	conns  map[string]*rawConn
-	asked  map[string]kmsg.Request // by connection: what waits for its answer
-	words  []string
-	out    *strings.Builder
+	// requests counts those that the broker has read; nil for the oracle, which does not tell.
+	requests *atomic.Int64
+	conns    map[string]*rawConn
+	asked    map[string]kmsg.Request // by connection: what waits for its answer
+	words    []string
+	out      *strings.Builder
 }
 
 // field is a field of the line; quoted names are resolved.
@@ -257,9 +261,16 @@ func (c *conversation) later(req kmsg.Request) bool {
 	if name == "" {
 		return false
 	}
-	c.conn(name).send(c.t, req)
+	conn, before := c.conn(name), int64(0)
+	if c.requests != nil {
+		before = c.requests.Load()
+	}
+	conn.send(c.t, req)
 	c.asked[name] = req
-	// What is sent next must find this done; nothing tells when it is.
+	// What is sent next must find this done. That it has come is told here, that it is done nowhere.
+	if c.requests != nil {
+		waitFor(c.t, "the request to come", func() bool { return c.requests.Load() > before })
+	}
 	time.Sleep(200 * time.Millisecond)
 	return true
 }

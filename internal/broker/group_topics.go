@@ -22,7 +22,8 @@ func newGroupTopics(meta *metadata.Store) *groupTopics {
 	return t
 }
 
-func (t *groupTopics) Version() int64 { return t.changes.Load() }
+// Version changes with the ACLs too: what a regular expression matches depends on them.
+func (t *groupTopics) Version() int64 { return t.changes.Load() + t.meta.ACLChanges() }
 
 func (t *groupTopics) ByName(name string) (group.Topic, bool) { return groupTopic(t.meta.Topic(name)) }
 

@@ -38,7 +38,7 @@ func (b *Broker) listenersOf(settings map[string]string) error {
 	}
 	b.byName = map[string]*listener{}
 	for _, config := range append([]ListenerConfig{plaintext}, configs...) {
-		l, err := b.newListener(config, listenerSettings{settings, config.Name})
+		l, err := b.newListener(config, listenerSettings{settings: settings, name: config.Name})
 		if err != nil {
 			return fmt.Errorf("listener %s: %w", config.Name, err)
 		}

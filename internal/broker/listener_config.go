@@ -116,11 +116,15 @@ func parseProtocols(settings map[string]string) (map[string]string, error) {
 type listenerSettings struct {
 	settings map[string]string
 	name     string
+	like     string // another listener, whose settings are its too; empty for none
 }
 
 // own is a setting with the listener's prefix.
 func (s listenerSettings) own(name string) (string, bool) {
 	v, ok := s.settings["listener.name."+strings.ToLower(s.name)+"."+name]
+	if !ok && s.like != "" {
+		v, ok = s.settings["listener.name."+strings.ToLower(s.like)+"."+name]
+	}
 	return v, ok
 }
 

@@ -114,7 +114,13 @@ type securedBroker struct {
 
 func startSecured(t testing.TB, settings map[string]string, before ...func(*Broker)) *securedBroker {
 	t.Helper()
-	sb := &securedBroker{testBroker: start(t, Config{FS: vfs.NewMem(), Settings: settings}), addrs: map[string]string{}}
+	return startSecuredAs(t, Config{FS: vfs.NewMem(), Settings: settings}, before...)
+}
+
+func startSecuredAs(t testing.TB, config Config, before ...func(*Broker)) *securedBroker {
+	t.Helper()
+	settings := config.Settings
+	sb := &securedBroker{testBroker: start(t, config), addrs: map[string]string{}}
 	for _, fn := range before {
 		fn(sb.Broker)
 	}
@@ -401,10 +407,11 @@ func TestCertificateReload(t *testing.T) {
 
 // TestReauthentication: within its lifetime a session is renewed on the same connection, as the same user; one that is not is closed.
 func TestReauthentication(t *testing.T) {
-	sb := startSecured(t, map[string]string{
+	var ahead atomic.Int64 // of the clock
+	sb := startSecuredAs(t, Config{FS: vfs.NewMem(), Settings: map[string]string{
 		"listeners": "SASL_PLAINTEXT://127.0.0.1:0", "sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-256",
-		"listener.name.sasl_plaintext.plain.connections.max.reauth.ms": "2500", "connection.failed.authentication.delay.ms": "1",
-	})
+		"listener.name.sasl_plaintext.plain.connections.max.reauth.ms": "2500000", "connection.failed.authentication.delay.ms": "1",
+	}, Now: func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }})
 	sb.user(t, "alice", "a")
 	sb.user(t, "bob", "b")
 	login := func(c *rawConn, user, password string) *kmsg.SASLAuthenticateResponse {
@@ -427,13 +434,12 @@ func TestReauthentication(t *testing.T) {
 	}
 	c := dial()
 	first := login(c, "alice", "a")
-	if first.ErrorCode != 0 || first.SessionLifetimeMillis <= 0 || first.SessionLifetimeMillis > 2500 {
+	if first.ErrorCode != 0 || first.SessionLifetimeMillis <= 0 || first.SessionLifetimeMillis > 2_500_000 {
 		t.Fatalf("%+v", first)
 	}
-	begun := time.Now()
 	metadataOf(c)
-	for time.Since(begun) < 3*time.Second { // past the first lifetime
-		time.Sleep(1200 * time.Millisecond)
+	for range 3 { // past the first lifetime
+		ahead.Add(int64(1200 * time.Second))
 		if again := login(c, "alice", "a"); again.ErrorCode != 0 || again.SessionLifetimeMillis <= 0 {
 			t.Fatalf("%+v", again)
 		}
@@ -449,7 +455,7 @@ func TestReauthentication(t *testing.T) {
 
 	late := dial()
 	login(late, "alice", "a")
-	time.Sleep(2600 * time.Millisecond)
+	ahead.Add(int64(2600 * time.Second))
 	req := kmsg.NewPtrMetadataRequest()
 	req.Version = 12
 	late.send(t, req)

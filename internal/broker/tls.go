@@ -192,11 +192,7 @@ func (c *conn) handshake(ctx context.Context) error {
 		return err
 	}
 	if chain := tc.ConnectionState().PeerCertificates; len(chain) > 0 && c.listener.sasl == nil {
-		dn, err := auth.DistinguishedName(chain[0].RawSubject)
-		if err != nil {
-			return err
-		}
-		name, err := t.mapping.Name(dn)
+		name, err := t.nameOf(chain)
 		if err != nil {
 			return err
 		}
@@ -204,4 +200,13 @@ func (c *conn) handshake(ctx context.Context) error {
 	}
 	c.nc = tc
 	return nil
+}
+
+// nameOf is the user that a client's certificate names.
+func (t *tlsListener) nameOf(chain []*x509.Certificate) (string, error) {
+	dn, err := auth.DistinguishedName(chain[0].RawSubject)
+	if err != nil {
+		return "", err
+	}
+	return t.mapping.Name(dn)
 }

@@ -390,13 +390,14 @@ func TestStopAnswersLongPolls(t *testing.T) {
 	rp.PartitionMaxBytes = 1000
 	rp.CurrentLeaderEpoch = -1
 	req.Topics = []kmsg.FetchRequestTopic{{Topic: "s", Partitions: []kmsg.FetchRequestTopicPartition{rp}}}
+	before := tb.Stats().Requests.Load()
 	c.send(t, req)
-	time.Sleep(100 * time.Millisecond)
+	waitFor(t, "the request to be read", func() bool { return tb.Stats().Requests.Load() > before })
 	begun := time.Now()
 	if err := tb.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if took := time.Since(begun); took > 2*time.Second {
+	if took := time.Since(begun); took > 4*time.Second {
 		t.Fatalf("stopping took %v", took)
 	}
 	c.receive(t, req, c.next)

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/millrace/millrace/internal/wire"
+
+	"github.com/millrace/millrace/internal/vfs"
 )
 
 // Compaction, as Kafka's LogCleaner does it. A log has a clean part, which has been compared with itself, and a dirty part:
@@ -99,6 +101,26 @@ func (l *Log) Cleanable(firstDirty int64, now time.Time) (Cleanable, error) {
 		out.FirstUncleanable = s.next.Load()
 	}
 	return out, nil
+}
+
+// CleanableAtMost is Cleanable of a log that is not open, by names and sizes of its files: what the log would say, or more. It knows
+// nothing of lags: with a max.compaction.lag.ms what is dirty may be overdue.
+func CleanableAtMost(fs vfs.FS, dir string, firstDirty int64) Cleanable {
+	list := segmentFiles(fs, dir)
+	if len(list) == 0 {
+		return Cleanable{}
+	}
+	firstDirty = max(firstDirty, list[0].base)
+	out := Cleanable{FirstDirty: firstDirty, FirstUncleanable: firstDirty}
+	for i, next := range list[1:] {
+		if next.base <= firstDirty {
+			out.CleanBytes += list[i].size
+			continue
+		}
+		out.DirtyBytes += list[i].size
+		out.FirstUncleanable = next.base
+	}
+	return out
 }
 
 // MinDirtyRatio is the configuration's: what Cleanable's ratio must be above.

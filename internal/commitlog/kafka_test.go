@@ -11,6 +11,7 @@ import (
 
 	"github.com/millrace/millrace/internal/vfs"
 	"github.com/millrace/millrace/internal/wire"
+	"github.com/millrace/millrace/test/harness"
 )
 
 // TestKafkaReadsIt has Kafka's own dump tool read and check a log's files. It runs where Kafka's jars are in .peers/kafka.
@@ -32,15 +33,9 @@ func TestKafkaReadsIt(t *testing.T) {
 // kafkaLibs is the folder of Kafka's jars; without it, or in a short run, the test is skipped.
 func kafkaLibs(t *testing.T) string {
 	t.Helper()
-	libs, err := filepath.Abs("../../.peers/kafka")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if jars, _ := filepath.Glob(filepath.Join(libs, "kafka-tools-*.jar")); len(jars) == 0 || testing.Short() {
-		t.Skip("needs Apache Kafka's jars in .peers/kafka")
-	}
-	if _, err := exec.LookPath("java"); err != nil {
-		t.Skip(err)
+	libs, err := harness.KafkaLibs()
+	if err != nil || testing.Short() {
+		t.Skip("without Kafka's dump tool: ", err)
 	}
 	return libs
 }

@@ -1,8 +1,10 @@
 package commitlog
 
 import (
+	"cmp"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -38,19 +40,32 @@ func parseName(name, suffix string) (base int64, ok bool) {
 
 // SizeOf is the bytes of the segments in a directory, whether it is open as a log or not; 0 if there is none.
 func SizeOf(fs vfs.FS, dir string) (size int64) {
+	for _, s := range segmentFiles(fs, dir) {
+		size += s.size
+	}
+	return size
+}
+
+// segmentFile is what a directory tells of a segment.
+type segmentFile struct{ base, size int64 }
+
+// segmentFiles are the segments in a directory, in order.
+func segmentFiles(fs vfs.FS, dir string) (list []segmentFile) {
 	names, err := fs.List(dir)
 	if err != nil {
-		return 0
+		return nil
 	}
 	for _, name := range names {
-		if _, ok := parseName(name, logSuffix); !ok {
+		base, ok := parseName(name, logSuffix)
+		if !ok {
 			continue
 		}
 		if info, err := fs.Stat(filepath.Join(dir, name)); err == nil {
-			size += info.Size
+			list = append(list, segmentFile{base, info.Size})
 		}
 	}
-	return size
+	slices.SortFunc(list, func(a, b segmentFile) int { return cmp.Compare(a.base, b.base) })
+	return list
 }
 
 // IsLog says whether a directory is a log that this program has written: it has the file that Kafka's do not have.

@@ -74,7 +74,11 @@ type Factory struct {
 	// Check says what is wrong with a table when it is declared, beyond its single
 	// options: an *OptionError where one of them is to blame. nil: nothing is. What
 	// an OPTIONS hint may still add is left to NewSource and NewSink.
-	Check     func(Table) error
+	Check func(Table) error
+	// Touches says what rights it takes to read or write a table. nil: those that things
+	// of the host take.
+	Touches func(t Table, write bool) Touches
+	// Sources and sinks are made by way of Source and Sink, which ask for the rights.
 	NewSource func(Table, Env) (Source, error)
 	NewSink   func(Table, Env) (Sink, error)
 }
@@ -86,6 +90,16 @@ type Env struct {
 	Location *time.Location
 	// Params are the statement's session options (SET 'k' = 'v').
 	Params map[string]string
+	// May says why a table must not be read or written by whom the statement is of; nil:
+	// everything may be.
+	May func(Access) error
+	// Delivery is how a sink writes that does not say so itself
+	// (execution.checkpointing.mode): exactly-once, which empty stands for as well, or
+	// at-least-once.
+	Delivery string
+	// Forgetful jobs keep no journal (execution.checkpointing.interval = 0), so that
+	// none of their sinks can be exactly once.
+	Forgetful bool
 }
 
 // Source is a table that can be read. It is made once a job.
@@ -162,9 +176,26 @@ type Status struct {
 //
 //	Identity ── durable in the journal ── Recover(identity, last token)
 //	   └> writers: Write … Write ─ Flush ┐
-//	Prepare(epoch) = token: all that was written is durable, invisible
-//	      └> the journal's commit record (with the token) is durable: the commit
-//	             └> Commit(token): it becomes visible
+//	Seal: the epoch ends here
+//	   └> Prepare(epoch) = token: all that was written before Seal is durable, invisible
+//	         └> the journal's commit record (with the token) is durable: the commit
+//	                └> Commit(token): it becomes visible
+//
+// From Seal on this happens beside the writers, which get the rows of the next epoch
+// meanwhile:
+//
+//	epoch n     Write … Flush │ Prepare ── [journal] ── Commit │
+//	epoch n+1                 │ Write ─ Flush ─ Write … Flush ┄┼> Write … Flush │ Prepare …
+//	                        Seal     kept                                    Seal
+//
+// A sink whose Commit decides everything that stands under its identity, as a
+// transaction's marker does, must keep the rows of n+1 to itself until it has
+// committed n, and hand them over then. What it keeps is bounded: beyond that Write
+// and Flush wait for the commit, or for the end of the context that the writer was
+// opened with. Prepare and Commit need nothing of the goroutines that write.
+//
+// Seal of n+1 comes after Commit of n has returned, or after its Prepare has if that
+// gave no token.
 //
 // After a crash Recover is called with the token of the last commit record: it
 // completes that commit and drops whatever was written after it.
@@ -183,13 +214,17 @@ type Sink interface {
 	Recover(ctx context.Context, identity, token []byte) error
 	// Writer opens the writer of one worker.
 	Writer(ctx context.Context, worker, workers int) (Writer, error)
-	// Prepare makes durable what all writers wrote since the last Prepare. An
-	// empty epoch gives a nil token.
+	// Seal ends the epoch: all writers were flushed, and none is at work. The job
+	// stands still meanwhile, so it does not wait for a disk.
+	Seal()
+	// Prepare makes durable what was written before Seal. An empty epoch gives a
+	// nil token, and no Commit follows.
 	Prepare(ctx context.Context, epoch int64) (token []byte, err error)
 	// Commit makes visible what the token names. It is idempotent.
 	Commit(ctx context.Context, token []byte) error
 	// Abort drops what was written and not prepared, or prepared and not
-	// committed: a cancelled or failed job calls it last.
+	// committed: a cancelled or failed job calls it last, when nothing else of the
+	// sink is at work.
 	Abort(ctx context.Context) error
 	Close() error
 }
@@ -201,7 +236,7 @@ type Writer interface {
 	// nothing of the batch. An error that a row causes is a *vec.RowError.
 	Write(b *vec.Batch) error
 	// Flush hands what is buffered to the destination; it is called at the end
-	// of a step.
+	// of a step, and before Seal.
 	Flush() error
 	Close() error
 }

@@ -1,55 +1,54 @@
 package engine
 
 import (
-	"errors"
-	"sync"
 	"time"
 
 	"github.com/millrace/millrace/internal/engine/journal"
 )
 
-// Points are where Config.Hook is called, in the order of a commit:
+// Points are where Config.Hook is called. In each step, by the workers:
 //
-//	before-prepare │ Prepare of all sinks │ after-prepare
+//	before-append │ a writer hands over what it has │ after-append (each)
+//
+// and for each epoch:
+//
+//	cut            │ by the workers: state; after a piece of a snapshot snapshot-piece
+//	before-prepare │ Prepare of the sinks, after each prepared │ after-prepare
 //	before-journal │ the run with its commit record, durable │ after-journal
-//	before-commit  │ Commit of all sinks │ after-commit
-//	snapshot       │ what a full run replaces is deleted
+//	before-commit  │ Commit of the sinks, after each committed │ after-commit
+//	snapshot       │ what a snapshot replaces that is complete now is deleted │ trimmed
 //
-// A kill up to before-journal loses the epoch as a whole, one at after-journal or
-// later nothing of it.
+// All from before-prepare on is beside the next epoch's steps. A kill up to
+// before-journal loses the epoch as a whole, one at after-journal or later nothing of
+// it.
 var Points = []string{
-	"before-prepare", "after-prepare", "before-journal", "after-journal", "before-commit", "after-commit", "snapshot",
+	"before-append", "after-append", "cut", "snapshot-piece", "before-prepare", "prepared", "after-prepare",
+	"before-journal", "after-journal", "before-commit", "committed", "after-commit", "snapshot", "trimmed",
 }
 
-// snapshotPiece is about how large a state record of a full run becomes.
-const snapshotPiece = 256 << 10
-
-// commitShare is how much longer than a commit an epoch lasts under load, so that
-// commits take under 5 % of the time.
-const commitShare = 20
-
-// phase is how far a commit has come: it decides what a failure may undo.
-//
-//	open ── Prepare … ── journaling ── commit record durable ── journaled ── Commit … ── open
-//	abort                leave all to recovery                  commit, then abort
-type phase uint8
-
 const (
-	open phase = iota
-	journaling
-	journaled
+	// commitShare is how much longer than a commit an epoch lasts while a job catches
+	// up, so that commits take under 5 % of the time.
+	commitShare = 20
+	// commitFloor is the least that an epoch lasts then: each commit writes the
+	// changed rows of state once, however often they changed.
+	commitFloor = 100 * time.Millisecond
 )
 
-// outputs are the sinks of a job and the state of its commit.
+// outputs are the sinks of a job and the state of its commits. All of it belongs to
+// the job's goroutine, but for the sinks' tokens while a flight is under way.
 type outputs struct {
 	sinks  []*sink
-	phase  phase
-	epoch  int64
 	writer *journal.Writer // nil without a journal
 	begin  *journal.Begin
 	// recovered: the sinks know this start, and may be written to.
 	recovered bool
 
+	epoch  int64   // the last that was cut
+	flight *flight // the commit under way, of that epoch; nil: none is
+	phase  phase   // what the last flight came to
+
+	cut   time.Time     // of the last epoch
 	ended time.Time     // of the last commit
 	took  time.Duration // by the last commits, smoothed
 }
@@ -63,189 +62,102 @@ type sink struct {
 	last   []byte // the last that was not nil
 }
 
-// commitDue: at once when the sources are drained, because nothing is gained by
-// waiting; else after so long that commits cost little.
+// commitDue: at once when the last step took all that there was, because nothing is
+// gained by waiting; else after so long that commits cost little. Changes made while
+// a commit is under way wait for the next.
 func (j *Job) commitDue() bool {
-	if !j.dirty || !j.turn.advance {
+	if !j.dirty || !j.turn.advance || j.out.flight != nil || time.Since(j.out.ended) < j.config.CommitPause {
 		return false
 	}
-	if !j.polled || j.drained() {
+	if !j.behind || j.crowded() {
 		return true
 	}
-	return time.Since(j.out.ended) >= min(j.config.CommitInterval, commitShare*j.out.took)
+	longest := min(j.config.CommitInterval, max(commitFloor, commitShare*j.out.took))
+	if w := j.out.writer; w != nil && w.Snapshotting() {
+		longest = min(longest, snapshotEpoch)
+	}
+	return time.Since(j.out.cut) >= longest
 }
 
-// commit ends the epoch: outputs durable, then the journal, then visible. The
-// journal's commit record is the commit. Once it is begun the rest is not given up
-// for a cancelled context, because it takes less time than to recover from it.
-func (j *Job) commit(finished bool) error {
-	started := time.Now()
+// commits ends a commit that is done and begins the next, if it is due.
+func (j *Job) commits() error {
+	if err := j.land(false); err != nil || !j.commitDue() {
+		return err
+	}
+	return j.cut(false)
+}
+
+// cut ends the epoch and begins its commit. What is recorded is read here, between two
+// steps; all waiting is the flight's.
+func (j *Job) cut(finished bool) error {
 	o := &j.out
 	o.epoch++
-	j.config.Hook("before-prepare")
-	if err := j.eachSink(func(s *sink) (err error) {
-		s.token, err = s.node.Sink.Sink.Prepare(j.ctx, o.epoch)
-		return err
-	}); err != nil {
-		return err
-	}
-	j.config.Hook("after-prepare")
+	lasted := time.Since(o.cut)
+	o.cut = time.Now()
+	f := &flight{epoch: o.epoch, done: make(chan struct{})}
 	if o.writer != nil {
-		if err := j.record(finished); err != nil {
-			return err
-		}
+		f.record = &journal.Commit{Time: j.turn.now, Finished: finished}
+		f.all = j.openRun(lasted)
 	}
-	o.phase = journaled
-	j.config.Hook("before-commit")
-	if err := j.eachSink(j.commitSink); err != nil {
+	if j.memory.spill != nil {
+		j.weigh()
+	}
+	if err := j.team.do(func(w *worker) error { return w.seal(f) }); err != nil {
 		return err
 	}
-	o.phase = open
-	j.config.Hook("after-commit")
-	if o.writer != nil && o.writer.Full() {
-		j.config.Hook("snapshot")
-		if err := o.writer.Trim(); err != nil {
-			return err
-		}
+	if f.record != nil {
+		j.closeRun()
+		j.recordSplits(f.record, f.all)
+		j.recordNodes(f.record, f.all)
+	}
+	for _, s := range o.sinks {
+		s.node.Sink.Sink.Seal()
 	}
 	j.dirty = false
-	o.ended = time.Now()
-	o.took = (3*o.took + o.ended.Sub(started)) / 4
+	o.flight = f
+	go j.fly(f)
 	return nil
 }
 
-// eachSink calls fn for all sinks, at once if there are several: each may wait
-// for a disk of its own.
-func (j *Job) eachSink(fn func(*sink) error) error {
-	named := func(s *sink) (err error) {
-		defer func() {
-			if p := recover(); p != nil {
-				err = assertion(s.node, p)
-			}
-		}()
-		if err := fn(s); err != nil {
-			return &nodeError{node: s.node.Name, err: err}
-		}
+// seal hands over what a commit made the writers keep, and records the state.
+func (w *worker) seal(f *flight) error {
+	w.job.config.Hook("cut")
+	if err := w.flush(); err != nil {
+		return err
+	}
+	if f.record == nil {
+		w.forget()
+		w.evict()
 		return nil
 	}
-	if len(j.out.sinks) == 1 {
-		return named(j.out.sinks[0])
-	}
-	errs := make([]error, len(j.out.sinks))
-	var wait sync.WaitGroup
-	for i, s := range j.out.sinks {
-		wait.Go(func() { errs[i] = named(s) })
-	}
-	wait.Wait()
-	return errors.Join(errs...)
-}
-
-// commitSink makes visible what the sink prepared. It may be called again.
-func (j *Job) commitSink(s *sink) error {
-	if s.token == nil {
-		return nil
-	}
-	if err := s.node.Sink.Sink.Commit(j.detached(), s.token); err != nil {
-		return err
-	}
-	s.last, s.token = s.token, nil
-	return nil
-}
-
-// record writes the epoch's run, and makes it durable.
-func (j *Job) record(finished bool) error {
-	o := &j.out
-	full := o.writer.Due()
-	o.writer.Open(o.epoch, full, j.turn.now.UnixMilli())
-	if full {
-		o.writer.Begin(o.begin)
-	}
-	if err := j.team.do(func(w *worker) error { return w.recordState(full) }); err != nil {
-		return err
-	}
-	c := &journal.Commit{Time: j.turn.now, Finished: finished}
-	j.recordSplits(c, full)
-	j.recordNodes(c, full)
-	for _, s := range o.sinks {
-		token := s.token
-		if token == nil && full {
-			token = s.last
-		}
-		if token != nil {
-			c.Tokens = append(c.Tokens, journal.Token{Sink: s.number, Token: token})
-		}
-	}
-	j.config.Hook("before-journal")
-	o.phase = journaling
-	if err := o.writer.Commit(j.detached(), c); err != nil {
-		if !errors.Is(err, journal.ErrInDoubt) {
-			o.phase = open
-		}
-		return err
-	}
-	o.phase = journaled
-	j.config.Hook("after-journal")
-	return nil
-}
-
-// recordState appends what changed in the state of a worker's operators, or all
-// of it.
-func (w *worker) recordState(full bool) error {
-	for _, in := range w.nodes {
-		if in == nil || in.store == nil {
-			continue
-		}
-		number := w.job.numbers[in.index]
-		w.at = in
-		w.delta = in.store.AppendDelta(w.delta[:0])
-		if !full {
-			if len(w.delta) == 0 {
-				continue
-			}
-			if err := w.job.out.writer.State(number, w.index, w.delta); err != nil {
-				return err
-			}
-			continue
-		}
-		pieces := in.store.Snapshot()
-		for more := true; more; {
-			w.delta, more = pieces.Append(w.delta[:0], snapshotPiece)
-			if len(w.delta) == 0 {
-				continue
-			}
-			if err := w.job.out.writer.State(number, w.index, w.delta); err != nil {
-				return err
-			}
-		}
-	}
-	w.at = nil
-	return nil
+	return w.recordState()
 }
 
 // recordSplits notes how far the splits were read.
-func (j *Job) recordSplits(c *journal.Commit, full bool) {
+func (j *Job) recordSplits(c *journal.Commit, all bool) {
 	for number, src := range j.out.begin.Sources {
 		for i, s := range j.splits[j.nodes[src.Node]] {
-			if !s.changed && !full {
+			if !s.changed && !all {
 				continue
 			}
 			s.changed = false
+			position := s.position
 			if s.reader != nil {
-				s.position = s.reader.Position()
+				position = s.reader.Position()
 			}
 			s.journaledIdle = s.idle
 			c.Splits = append(c.Splits, journal.SplitMark{
-				Source: number, Split: i, Position: s.position, Watermark: s.watermark, Idle: s.idle, Done: s.done,
+				Source: number, Split: i, Position: position, Watermark: s.watermark, Idle: s.idle, Done: s.done,
 			})
 		}
 	}
 }
 
 // recordNodes notes watermarks and counters.
-func (j *Job) recordNodes(c *journal.Commit, full bool) {
+func (j *Job) recordNodes(c *journal.Commit, all bool) {
 	for node := range j.spec.Graph.Nodes {
 		m := j.nodeMark(node)
-		if !full && m == j.recorded[node] {
+		if !all && m == j.recorded[node] {
 			continue
 		}
 		j.recorded[node] = m
@@ -253,19 +165,4 @@ func (j *Job) recordNodes(c *journal.Commit, full bool) {
 			Node: j.numbers[node], Input: m.input, Watermark: m.out.watermark, Idle: m.out.idle, Counters: m.counters[:],
 		})
 	}
-}
-
-// settle ends what a failed or cancelled job has begun: a committed epoch is made
-// visible, everything else dropped. What cannot be decided here is left as it is
-// to the next start, which reads the journal.
-func (j *Job) settle() error {
-	if j.out.phase == journaling || !j.out.recovered {
-		return nil
-	}
-	if j.out.phase == journaled {
-		if err := j.eachSink(j.commitSink); err != nil {
-			return err
-		}
-	}
-	return j.eachSink(func(s *sink) error { return s.node.Sink.Sink.Abort(j.detached()) })
 }

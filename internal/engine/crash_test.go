@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/millrace/millrace/internal/engine/journal"
@@ -21,6 +24,8 @@ type world struct {
 }
 
 func (w *world) clone() *world {
+	disk.Lock()
+	defer disk.Unlock()
 	return &world{topic: w.topic, journal: w.journal.clone(), ledger: w.ledger.clone()}
 }
 
@@ -83,7 +88,14 @@ func (w *world) crashAt(t *testing.T, c Config, point string, n int) *world {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
 	var crashed *world
+	var mu sync.Mutex
+	slow := c.Hook
 	c.Hook = func(p string) {
+		if slow != nil {
+			slow(p)
+		}
+		mu.Lock()
+		defer mu.Unlock()
 		if p == point && crashed == nil {
 			if n--; n == 0 {
 				crashed = w.clone()
@@ -104,8 +116,11 @@ func TestCrash(t *testing.T) {
 	const rows, keys = 60, 7
 	want := expected(rows, keys)
 	for _, workers := range []int{1, 2, 4} {
-		for _, stepRows := range []int{1, 7, 1000} {
-			config := Config{Workers: workers, StepRows: stepRows, CommitInterval: 1, SnapshotBytes: 2000}
+		for i, stepRows := range []int{1, 7, 1000} {
+			config := Config{
+				Workers: workers, StepRows: stepRows, CommitInterval: 1,
+				SnapshotBytes: []int64{900, 2000}[(workers+i)%2], SnapshotPiece: []int{30, 1 << 20}[(workers+i)%2],
+			}
 			t.Run(fmt.Sprintf("workers=%d/rows=%d", workers, stepRows), func(t *testing.T) {
 				calm := &world{filledTopic(3, rows, keys), newMemLog(), newLedger()}
 				if err := calm.job(config).Run(context.Background()); err != nil {
@@ -164,10 +179,11 @@ func TestQuietEpochs(t *testing.T) {
 	for _, bytes := range []int64{1, 1 << 20} {
 		w := &world{filledTopic(1, 20, 3), newMemLog(), newLedger()}
 		w.topic.bounded = false
-		g := countGraph(w.topic, newLedgerSink(w.ledger))
+		sink := newLedgerSink(w.ledger)
+		g := countGraph(w.topic, sink)
 		g.Nodes[1].Make = made(func() operator.Operator {
 			return &stateless{process: func(_ int, b *vec.Batch, out operator.Emit) error {
-				if b.Cols[2].I64[0] < 10 {
+				if b.Cols[2].I64[0] < 20 {
 					return out(b)
 				}
 				return nil
@@ -175,18 +191,26 @@ func TestQuietEpochs(t *testing.T) {
 		})
 		ctx, cancel := context.WithCancel(context.Background())
 		config := Config{StepRows: 1, CommitInterval: 1, SnapshotBytes: bytes}
-		n := 0
+		quiet := 0
 		config.Hook = func(p string) {
-			if n++; p == "after-commit" && w.ledger.done[10] && n > 15*len(Points) {
+			if p != "after-commit" || len(sink.visible()) < 20 {
+				return
+			}
+			if quiet++; quiet > 10 {
 				cancel()
 			}
+			w.topic.append(0, time.Unix(2000, 0), row{n: 20})
 		}
 		if err := NewJob(JobSpec{ID: "job", Graph: g, Journal: w.journal, Config: config}).Run(ctx); !errors.Is(err, context.Canceled) {
 			t.Fatal(err)
 		}
 		rec, err := journal.Open(w.journal)
-		if err != nil || string(rec.Tokens[0]) != string(encodePos(10)) {
-			t.Fatalf("%+v, %v", rec, err)
+		if err != nil {
+			t.Fatal(err)
+		}
+		last := slices.Max(slices.Collect(maps.Keys(w.ledger.done)))
+		if string(rec.Tokens[0]) != string(encodePos(int(last))) || rec.Epoch < last+10 {
+			t.Fatalf("%+v, the last epoch with rows is %d", rec, last)
 		}
 	}
 }
@@ -207,27 +231,37 @@ func TestFailures(t *testing.T) {
 	}
 	for _, call := range []string{"prepare", "commit", "append", "durable"} {
 		for n := 2; n < 8; n++ {
-			w := &world{filledTopic(2, 40, 5), newMemLog(), newLedger()}
-			sink := newLedgerSink(w.ledger)
-			sink.refuse = nth(n, call)
-			w.journal.fail = nth(n, call)
-			config := Config{StepRows: 3, CommitInterval: 1}
-			j := NewJob(JobSpec{ID: "job", Graph: countGraph(w.topic, sink), Journal: w.journal, Config: config})
-			if err := j.Run(context.Background()); !errors.Is(err, broken) {
-				t.Fatalf("%s %d: %v", call, n, err)
-			}
-			if s := j.Status(); s.State != Failed || !sink.closed {
-				t.Fatalf("%s: %+v", call, s)
-			}
-			if call == "commit" && len(w.ledger.prepared) > 0 {
-				t.Fatalf("a committed epoch was left invisible")
-			}
-			w.journal = w.journal.clone()
-			if err := w.job(config).Run(context.Background()); err != nil {
-				t.Fatalf("%s %d: %v", call, n, err)
-			}
-			w.check(t, expected(40, 5))
+			synctest.Test(t, func(t *testing.T) {
+				w := &world{filledTopic(2, 40, 5), newMemLog(), newLedger()}
+				sink := newLedgerSink(w.ledger)
+				sink.refuse = nth(n, call)
+				w.journal.fail = nth(n, call)
+				config := Config{StepRows: 3, CommitInterval: 1, Hook: lockstep}
+				j := NewJob(JobSpec{ID: "job", Graph: countGraph(w.topic, sink), Journal: w.journal, Config: config})
+				if err := j.Run(context.Background()); !errors.Is(err, broken) {
+					t.Fatalf("%s %d: %v", call, n, err)
+				}
+				if s := j.Status(); s.State != Failed || !sink.closed {
+					t.Fatalf("%s: %+v", call, s)
+				}
+				if call == "commit" && len(w.ledger.open) > 0 {
+					t.Fatalf("a committed epoch was left invisible")
+				}
+				w.journal = w.journal.clone()
+				if err := w.job(config).Run(context.Background()); err != nil {
+					t.Fatalf("%s %d: %v", call, n, err)
+				}
+				w.check(t, expected(40, 5))
+			})
 		}
+	}
+}
+
+// lockstep lets the commit of an epoch end in the step after it, so that each step is
+// an epoch.
+func lockstep(point string) {
+	if point == "before-append" {
+		time.Sleep(time.Millisecond)
 	}
 }
 

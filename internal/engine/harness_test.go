@@ -151,32 +151,39 @@ func (r *topicReader) Where(i int) string {
 
 func (r *topicReader) Close() error { return nil }
 
-// ledger is what a sink has outside of the process: a value that survives.
+// disk guards all that survives a crash, so that a crash is one moment of it.
+var disk sync.Mutex
+
+// ledger is what a sink has outside of the process: a value that survives. As in a
+// topic, a commit decides all that is open, whoever meant it for which epoch.
 type ledger struct {
 	identity  []byte
 	committed []string
-	prepared  map[int64][]string
 	open      []string
 	done      map[int64]bool
 }
 
+func newLedger() *ledger { return &ledger{done: map[int64]bool{}} }
+
 func (l *ledger) clone() *ledger {
 	return &ledger{
-		identity: l.identity, committed: slices.Clone(l.committed), prepared: maps.Clone(l.prepared),
-		open: slices.Clone(l.open), done: maps.Clone(l.done),
+		identity: l.identity, committed: slices.Clone(l.committed), open: slices.Clone(l.open), done: maps.Clone(l.done),
 	}
 }
 
-// ledgerSink is a transactional sink.
+// ledgerSink is a transactional sink; its own fields are under disk too.
 type ledgerSink struct {
-	mu        sync.Mutex
 	l         *ledger
+	ctx       context.Context
 	recovered bool
 	closed    bool
+	limit     int // rows that it keeps, at least one; 0: any number
 	refuse    func(call string) error
-}
 
-func newLedger() *ledger { return &ledger{prepared: map[int64][]string{}, done: map[int64]bool{}} }
+	prepared int64         // the epoch that may be committed
+	shut     chan struct{} // while an epoch is sealed
+	kept     []string
+}
 
 func newLedgerSink(l *ledger) *ledgerSink {
 	return &ledgerSink{l: l, refuse: func(string) error { return nil }}
@@ -188,77 +195,93 @@ func (s *ledgerSink) Transactional() bool                       { return true }
 func (s *ledgerSink) Identity(context.Context) ([]byte, error) { return []byte("ledger"), nil }
 
 func (s *ledgerSink) Recover(_ context.Context, identity, token []byte) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	disk.Lock()
+	defer disk.Unlock()
 	if s.l.identity != nil && string(s.l.identity) != string(identity) {
 		return fmt.Errorf("identity %q, was %q", identity, s.l.identity)
 	}
 	s.l.identity = identity
 	switch {
 	case token != nil:
-		if err := s.commitLocked(token); err != nil {
-			return err
+		if epoch := int64(binary.BigEndian.Uint64(token)); !s.l.done[epoch] {
+			s.decide(epoch)
 		}
 	case len(s.l.done) > 0:
 		return fmt.Errorf("no token, although epochs were committed")
 	}
-	s.l.open, s.l.prepared = nil, map[int64][]string{}
+	s.l.open = nil
 	s.recovered = true
 	return nil
 }
 
-func (s *ledgerSink) Writer(context.Context, int, int) (connector.Writer, error) {
+func (s *ledgerSink) Writer(ctx context.Context, _, _ int) (connector.Writer, error) {
 	if !s.recovered {
 		return nil, fmt.Errorf("a writer before Recover")
 	}
+	s.ctx = ctx
 	return &ledgerWriter{sink: s}, nil
 }
 
-func (s *ledgerSink) Prepare(_ context.Context, epoch int64) ([]byte, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.l.open) == 0 {
-		return nil, s.refuse("prepare")
+func (s *ledgerSink) Seal() {
+	disk.Lock()
+	defer disk.Unlock()
+	if s.shut != nil {
+		panic("sealed twice")
 	}
-	s.l.prepared[epoch], s.l.open = s.l.open, nil
-	return binary.BigEndian.AppendUint64(nil, uint64(epoch)), s.refuse("prepare")
+	if len(s.l.open) > 0 {
+		s.shut = make(chan struct{})
+	}
+}
+
+func (s *ledgerSink) Prepare(_ context.Context, epoch int64) ([]byte, error) {
+	err := s.refuse("prepare")
+	disk.Lock()
+	defer disk.Unlock()
+	if len(s.l.open) == 0 || s.shut == nil {
+		return nil, err
+	}
+	s.prepared = epoch
+	return binary.BigEndian.AppendUint64(nil, uint64(epoch)), err
 }
 
 func (s *ledgerSink) Commit(_ context.Context, token []byte) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	if err := s.refuse("commit"); err != nil {
 		return err
 	}
-	return s.commitLocked(token)
-}
-
-func (s *ledgerSink) commitLocked(token []byte) error {
+	disk.Lock()
+	defer disk.Unlock()
 	epoch := int64(binary.BigEndian.Uint64(token))
-	rows, ok := s.l.prepared[epoch]
-	if !ok {
-		if s.l.done[epoch] {
-			return nil
-		}
+	if s.l.done[epoch] {
+		return nil
+	}
+	if s.prepared != epoch {
 		return fmt.Errorf("epoch %d was never prepared", epoch)
 	}
-	s.l.committed = append(s.l.committed, rows...)
-	delete(s.l.prepared, epoch)
-	s.l.done[epoch] = true
+	s.decide(epoch)
+	s.l.open, s.kept = s.kept, nil
+	close(s.shut)
+	s.shut = nil
 	return nil
 }
 
+// decide is the marker of a commit.
+func (s *ledgerSink) decide(epoch int64) {
+	s.l.committed = append(s.l.committed, s.l.open...)
+	s.l.open = nil
+	s.l.done[epoch] = true
+}
+
 func (s *ledgerSink) Abort(context.Context) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.l.open, s.l.prepared = nil, map[int64][]string{}
+	disk.Lock()
+	defer disk.Unlock()
+	s.l.open, s.kept = nil, nil
 	return nil
 }
 
 // visible is what a reader of the committed rows sees.
 func (s *ledgerSink) visible() []string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	disk.Lock()
+	defer disk.Unlock()
 	return slices.Sorted(slices.Values(s.l.committed))
 }
 
@@ -286,10 +309,30 @@ func (w *ledgerWriter) Write(b *vec.Batch) error {
 }
 
 func (w *ledgerWriter) Flush() error {
-	w.sink.mu.Lock()
-	defer w.sink.mu.Unlock()
-	w.sink.l.open = append(w.sink.l.open, w.rows...)
-	w.rows = w.rows[:0]
+	s := w.sink
+	disk.Lock()
+	defer disk.Unlock()
+	for len(w.rows) > 0 {
+		switch {
+		case s.shut == nil:
+			s.l.open = append(s.l.open, w.rows...)
+		case s.limit == 0 || len(s.kept) < s.limit:
+			s.kept = append(s.kept, w.rows...)
+		default:
+			shut := s.shut
+			disk.Unlock()
+			select {
+			case <-shut:
+			case <-s.ctx.Done():
+			}
+			disk.Lock()
+			if err := s.ctx.Err(); err != nil {
+				return err
+			}
+			continue
+		}
+		w.rows = w.rows[:0]
+	}
 	return nil
 }
 
@@ -305,16 +348,15 @@ type memLog struct {
 func newMemLog() *memLog { return &memLog{fail: func(string) error { return nil }} }
 
 func (l *memLog) clone() *memLog {
-	c := *l
-	c.batches = slices.Clone(l.batches)
-	c.fail = newMemLog().fail
-	return &c
+	return &memLog{batches: slices.Clone(l.batches), start: l.start, end: l.end, fail: newMemLog().fail}
 }
 
 func (l *memLog) Append(batches []byte) (int64, error) {
 	if err := l.fail("append"); err != nil {
 		return 0, err
 	}
+	disk.Lock()
+	defer disk.Unlock()
 	for len(batches) > 0 {
 		b, rest, err := wire.ParseBatch(batches)
 		if err != nil {
@@ -330,6 +372,8 @@ func (l *memLog) Append(batches []byte) (int64, error) {
 func (l *memLog) WaitDurable(context.Context, int64) error { return l.fail("durable") }
 
 func (l *memLog) Read(from int64, limit int, buf []byte) ([]byte, error) {
+	disk.Lock()
+	defer disk.Unlock()
 	buf = buf[:0]
 	for _, b := range l.batches {
 		if b.LastOffset() < from {
@@ -343,10 +387,21 @@ func (l *memLog) Read(from int64, limit int, buf []byte) ([]byte, error) {
 	return buf, nil
 }
 
-func (l *memLog) Start() int64 { return l.start }
-func (l *memLog) End() int64   { return l.end }
+func (l *memLog) Start() int64 {
+	disk.Lock()
+	defer disk.Unlock()
+	return l.start
+}
+
+func (l *memLog) End() int64 {
+	disk.Lock()
+	defer disk.Unlock()
+	return l.end
+}
 
 func (l *memLog) DeleteBefore(offset int64) error {
+	disk.Lock()
+	defer disk.Unlock()
 	l.start = max(l.start, offset)
 	l.batches = slices.DeleteFunc(l.batches, func(b wire.Batch) bool { return b.LastOffset() < offset })
 	return nil

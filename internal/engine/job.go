@@ -27,12 +27,23 @@ type Config struct {
 	// before these take them, in the middle of a step if need be; 64 Ki.
 	ExchangeRows int
 	// CommitInterval is the longest time between two commits while there is more
-	// to read (execution.checkpointing.interval); 1 s. When the sources are
-	// drained the epoch is committed at once.
+	// to read (execution.checkpointing.interval); 1 s. When a step has taken all
+	// that there was the epoch is committed at once.
 	CommitInterval time.Duration
-	// SnapshotBytes is the least that the journal grows by before state is
-	// written anew in full; 16 MiB.
+	// CommitPause is the least time between the end of a commit and the next
+	// (execution.checkpointing.min-pause); 0.
+	CommitPause time.Duration
+	// Forgetful jobs (execution.checkpointing.interval = 0) get no journal: nothing is
+	// left of them after a failure but what they wrote.
+	Forgetful bool
+	// SnapshotBytes is the least that the journal grows by before a snapshot of
+	// all state begins; 16 MiB.
 	SnapshotBytes int64
+	// SnapshotPiece, if above 0, is how many bytes of a snapshot a worker writes
+	// in an epoch, whatever time it takes: tests run with few and with many.
+	SnapshotPiece int
+	// State says where state lies; the zero value: in memory, without a limit.
+	State StateConfig
 	// Batch (execution.runtime-mode = batch) makes the whole input, which must be
 	// bounded, one step: watermarks move once, at its end, so that operators emit
 	// final results only; and one epoch.
@@ -45,7 +56,7 @@ type Config struct {
 	// them.
 	Params map[string]string
 	// Hook is called at named points around a commit (see Points), for tests that
-	// kill there.
+	// kill there; by several goroutines at once.
 	Hook func(point string)
 }
 
@@ -110,6 +121,7 @@ type Job struct {
 	spec   JobSpec
 	config Config
 	ctx    context.Context
+	cancel context.CancelCauseFunc
 	wake   chan struct{} // holds one token while a reader may have rows
 	board  board
 
@@ -125,13 +137,16 @@ type Job struct {
 	nodes   []int                 // the other way round
 	marks   [][]journal.SplitMark // by source and split of the begin record; nil for a new job
 
-	turn     turn
-	pace     pace
-	restored bool // and no step was made since
-	polled   bool // the last step found rows
-	dirty    bool // something happened since the last commit
+	turn      turn
+	pace      pace
+	pieceTime time.Duration // for the epoch that is being recorded
+	restored  bool          // and no step was made since
+	polled    bool          // the last step found rows
+	behind    bool          // and left some
+	dirty     bool          // something happened since the last commit
 
 	out      outputs
+	memory   memory
 	base     []counters // of earlier starts, by node
 	recorded []nodeMark // by node, in the last commit record
 
@@ -156,13 +171,16 @@ func NewJob(spec JobSpec) *Job {
 // what the journal commits is visible, the rest is dropped, unless the sink or the
 // journal could not say; then the next start settles it.
 func (j *Job) Run(ctx context.Context) (err error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	j.ctx = ctx
+	parent := ctx
+	j.ctx, j.cancel = context.WithCancelCause(parent)
+	defer j.cancel(nil)
 	j.enter(Initializing, nil)
 	defer func() {
 		if p := recover(); p != nil {
 			err = assertion(nil, p)
+		}
+		if failed := j.land(true); failed != nil {
+			err = failed // and what came of it is not the reason
 		}
 		if cause := j.end(err); cause != nil && err == nil {
 			err = cause
@@ -172,7 +190,7 @@ func (j *Job) Run(ctx context.Context) (err error) {
 		switch {
 		case err == nil:
 			j.enter(Finished, nil)
-		case ctx.Err() != nil && errors.Is(err, ctx.Err()):
+		case parent.Err() != nil && errors.Is(err, parent.Err()):
 			j.enter(Canceled, nil)
 		default:
 			j.enter(Failed, err)
@@ -211,6 +229,7 @@ func (j *Job) end(failure error) (err error) {
 	if j.base != nil {
 		j.publish(true)
 	}
+	errs = append(errs, j.closeMemory())
 	return errors.Join(errs...)
 }
 

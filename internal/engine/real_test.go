@@ -3,8 +3,10 @@ package engine
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -116,7 +118,12 @@ func TestRealOperators(t *testing.T) {
 			for _, stepRows := range []int{1, 7, 1000} {
 				for kill := 1; kill < 40; kill += 5 {
 					w := fresh()
-					c := Config{Workers: workers, StepRows: stepRows, CommitInterval: 1, SnapshotBytes: 3000}
+					// Snapshots take from one epoch to as many as a run has.
+					piece := []int{1, 60, 300, 1 << 20}[kill/5%4]
+					c := Config{Workers: workers, StepRows: stepRows, CommitInterval: 1, SnapshotBytes: 800, SnapshotPiece: piece}
+					if kill%15 == 1 { // most of the state is on disk
+						c.State = StateConfig{Bytes: 600, Dir: filepath.Join(t.TempDir(), "state")}
+					}
 					for range 3 {
 						w = killed(w, graph, c, kill)
 						c.Workers = c.Workers%4 + 1
@@ -139,7 +146,10 @@ func killed(w *world, graph func(*topic, *ledgerSink) *Graph, c Config, n int) *
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	var crashed *world
+	var mu sync.Mutex
 	c.Hook = func(string) {
+		mu.Lock()
+		defer mu.Unlock()
 		if n--; n == 0 {
 			crashed = w.clone()
 			cancel()

@@ -126,6 +126,7 @@ func (j *Job) resume(rec *journal.Recovered) error {
 		return err
 	}
 	j.out.begin, j.out.epoch = b, rec.Epoch
+	j.showCommit(rec.Epoch, 0)
 	j.turn.now = rec.Time
 	j.marks = rec.Splits
 	j.restored = true
@@ -175,6 +176,7 @@ func (j *Job) recoverSinks() error {
 // build makes the workers with their instances of the nodes.
 func (j *Job) build() error {
 	g, c := j.spec.Graph, &j.config
+	j.openMemory()
 	j.layout = g.layout(c.Workers)
 	j.barrier = newBarrier(c.Workers)
 	j.owner = make([]int32, c.MaxParallelism)
@@ -222,6 +224,9 @@ func (w *worker) place(index int, n *Node) (err error) {
 		}
 		worker, workers := w.share(index)
 		in.store = state.NewStore(w.job.config.MaxParallelism)
+		if w.job.memory.spill != nil {
+			in.store.SpillTo(w.job.memory.spill)
+		}
 		if _, ok := in.op.(operator.Alarm); ok {
 			w.alarms = append(w.alarms, in)
 		}
@@ -259,42 +264,6 @@ func (j *Job) connect() {
 			}
 		}
 	}
-}
-
-// restore brings state, counters and watermarks back. Each worker takes the key
-// groups that are its own now, whoever wrote them.
-func (j *Job) restore(rec *journal.Recovered) error {
-	for node := range j.spec.Graph.Nodes {
-		for _, w := range j.workers {
-			if in := w.nodes[node]; in != nil {
-				in.input.watermark, in.mark = j.recorded[node].input, j.recorded[node].out
-			}
-		}
-	}
-	return rec.State(func(number, _ int, delta []byte) error {
-		node := j.nodes[number]
-		for _, w := range j.workers {
-			in := w.nodes[node]
-			if in == nil {
-				continue
-			}
-			if in.store == nil {
-				return fmt.Errorf("%s: the journal has state for it, and it keeps none", in.node.Name)
-			}
-			if err := in.store.Apply(delta, w.owns(node)); err != nil {
-				return fmt.Errorf("%s: %w", in.node.Name, err)
-			}
-		}
-		return nil
-	})
-}
-
-// owns says which key groups of a node are the worker's; nil: all.
-func (w *worker) owns(node int) func(int) bool {
-	if w.job.layout.single[node] || len(w.job.workers) == 1 {
-		return nil
-	}
-	return func(kg int) bool { return w.job.owner[kg] == int32(w.index) }
 }
 
 // openEnds opens readers, where the journal left them, and writers.

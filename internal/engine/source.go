@@ -74,6 +74,7 @@ func (w *worker) poll() error {
 		}
 		left -= n
 	}
+	w.behind = live > 0
 	w.at = nil
 	return w.look()
 }

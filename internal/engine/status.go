@@ -53,8 +53,18 @@ type NodeStatus struct {
 	Watermark int64
 	// Idle: the node's inputs are idle, and do not hold others back.
 	Idle bool
+	// State is what the node keeps.
+	State StateSize
 	// Splits are a source's.
 	Splits []SplitStatus
+}
+
+// StateSize is the size of a node's state, all workers taken together.
+type StateSize struct {
+	// Rows are in memory or on disk; after a restore their number may be too high.
+	Rows int64
+	// Bytes are what those in memory take, Disk about what the others do.
+	Bytes, Disk int64
 }
 
 // SplitStatus is a split of a source.
@@ -191,9 +201,16 @@ func (j *Job) publish(quiet bool) {
 	defer j.board.mu.Unlock()
 	s := &j.board.mu.status
 	total.RowsPerSecond = j.rate.learn(total.RowsRead, time.Now())
-	s.Epoch, s.CommitTook, s.Progress, s.Nodes = j.out.epoch, j.out.took, total, nodes
+	s.Progress, s.Nodes = total, nodes
 	j.shown = time.Now()
 	j.board.mu.shown, j.board.mu.quiet = j.shown, quiet
+}
+
+// showCommit tells the board of a commit.
+func (j *Job) showCommit(epoch int64, took time.Duration) {
+	j.board.mu.Lock()
+	defer j.board.mu.Unlock()
+	j.board.mu.status.Epoch, j.board.mu.status.CommitTook = epoch, took
 }
 
 func (j *Job) nodeStatus(i int, n *Node) NodeStatus {
@@ -203,6 +220,13 @@ func (j *Job) nodeStatus(i int, n *Node) NodeStatus {
 		RowsIn: m.counters[rowsIn], RowsOut: m.counters[rowsOut],
 		LateRows: m.counters[lateRows], NullTimeRows: m.counters[nullTimeRows], SkippedRows: m.counters[skippedRows],
 		Watermark: m.out.watermark, Idle: m.out.idle,
+	}
+	for _, w := range j.workers {
+		if in := w.nodes[i]; in != nil && in.store != nil {
+			s.State.Rows += int64(in.store.Rows())
+			s.State.Bytes += in.store.LiveBytes()
+			s.State.Disk += in.store.DiskBytes()
+		}
 	}
 	for _, sp := range j.splits[i] {
 		s.Splits = append(s.Splits, SplitStatus{

@@ -52,8 +52,8 @@ func (p *pace) learn(read int, took time.Duration) {
 
 // loop runs steps until the input has ended.
 //
-//	wake ─> step ─ step ─ step ─> drained: commit ─> sleep
-//	             └ commit, when one is due ┘
+//	wake ─> step ─ step ─ step ─> all read ─> sleep
+//	                └ cut, when a commit is due ┘└ and when the one before is done ┘
 func (j *Job) loop() error {
 	for {
 		if err := j.ctx.Err(); err != nil {
@@ -66,23 +66,47 @@ func (j *Job) loop() error {
 		if err := j.step(); err != nil {
 			return err
 		}
-		ended := j.ended()
-		if ended && !j.turn.advance {
+		switch ended := j.ended(); {
+		case ended && !j.turn.advance:
 			continue // batch: the step that ends it all
+		case ended:
+			return j.finish()
 		}
-		if ended || j.commitDue() {
-			if err := j.commit(ended); err != nil {
+		if err := j.commits(); err != nil {
+			return err
+		}
+		j.publish(!j.polled)
+		if !j.polled && j.turn.read {
+			if err := j.rest(); err != nil {
 				return err
 			}
 		}
-		j.publish(ended || !j.polled)
-		if ended {
-			return nil
-		}
-		if !j.polled && j.turn.read {
-			j.sleep()
+	}
+}
+
+// finish commits the last epoch.
+func (j *Job) finish() error {
+	if err := j.land(true); err != nil {
+		return err
+	}
+	if err := j.cut(true); err != nil {
+		return err
+	}
+	if err := j.land(true); err != nil {
+		return err
+	}
+	j.publish(true)
+	return nil
+}
+
+// rest waits until there may be something to compute; commits go on meanwhile.
+func (j *Job) rest() error {
+	for j.sleep() {
+		if err := j.commits(); err != nil {
+			return err
 		}
 	}
+	return nil
 }
 
 // step runs one step on all workers.
@@ -94,10 +118,11 @@ func (j *Job) step() error {
 		return err
 	}
 	most := 0
-	j.polled = false
+	j.polled, j.behind = false, false
 	for _, w := range j.workers {
 		most = max(most, w.read)
 		j.polled = j.polled || w.polled
+		j.behind = j.behind || w.behind
 		j.dirty = j.dirty || w.polled || w.moved
 	}
 	j.pace.learn(most, time.Since(started))
@@ -129,18 +154,6 @@ func (j *Job) ended() bool {
 	return !j.restored
 }
 
-// drained says that there is nothing to read now.
-func (j *Job) drained() bool {
-	for _, splits := range j.splits {
-		for _, s := range splits {
-			if !s.done && !s.status.Drained {
-				return false
-			}
-		}
-	}
-	return true
-}
-
 // wakeUp is what readers call when they have rows; it never blocks.
 func (j *Job) wakeUp() {
 	select {
@@ -150,9 +163,18 @@ func (j *Job) wakeUp() {
 }
 
 // sleep waits for rows, for the time when a split becomes idle, or for an
-// operator's alarm.
-func (j *Job) sleep() {
-	var timer <-chan time.Time
+// operator's alarm. It is true if a commit may be ended or begun, and nothing else is
+// known.
+func (j *Job) sleep() (commits bool) {
+	var landed <-chan struct{}
+	var due, timer <-chan time.Time
+	if f := j.out.flight; f != nil {
+		landed = f.done
+	} else if j.dirty && j.turn.advance {
+		t := time.NewTimer(time.Until(j.out.ended.Add(j.config.CommitPause)))
+		defer t.Stop()
+		due = t.C
+	}
 	if at, ok := j.alarm(); ok {
 		t := time.NewTimer(at.Sub(j.config.Now()))
 		defer t.Stop()
@@ -162,7 +184,12 @@ func (j *Job) sleep() {
 	case <-j.wake:
 	case <-timer:
 	case <-j.ctx.Done():
+	case <-landed:
+		return true
+	case <-due:
+		return true
 	}
+	return false
 }
 
 // alarm is the next moment at which time alone changes something.

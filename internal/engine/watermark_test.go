@@ -97,7 +97,10 @@ func (s *timeScript) do(t *testing.T, d *datadriven.TestData) (string, error) {
 		s.now = s.now.Add(pause("after"))
 		return s.step()
 	case "restart":
-		if err := s.j.commit(false); err != nil {
+		if err := s.j.cut(false); err != nil {
+			return "", err
+		}
+		if err := s.j.land(true); err != nil {
 			return "", err
 		}
 		return "", s.start()

@@ -30,9 +30,12 @@ type worker struct {
 	split   cutter
 	delta   []byte // scratch
 
+	snapshot []*piecewise // what is left to write of the snapshot
+
 	turn   int // the split that is polled next
 	read   int // rows polled in this step
 	polled bool
+	behind bool // there was more to read than the step's limit
 	moved  bool // anything was emitted, or a watermark moved
 
 	at   *instance // what runs now, for the report of a panic
@@ -138,7 +141,7 @@ func (w *worker) process(in *instance, port int, b *vec.Batch) error {
 func (w *worker) step() error {
 	t := &w.job.turn
 	w.eval.Now = t.now
-	w.read, w.polled, w.moved = 0, false, false
+	w.read, w.polled, w.behind, w.moved = 0, false, false, false
 	if t.read {
 		if err := w.poll(); err != nil {
 			return err
@@ -250,9 +253,11 @@ func (w *worker) advance(level int) error {
 func (w *worker) flush() error {
 	for _, in := range w.nodes {
 		if in != nil && in.writer != nil {
+			w.job.config.Hook("before-append")
 			if err := in.writer.Flush(); err != nil {
 				return w.blame(in, nil, err)
 			}
+			w.job.config.Hook("after-append")
 		}
 	}
 	return nil
@@ -352,6 +357,12 @@ func (e *AssertionError) Error() string {
 }
 
 func assertion(at *Node, p any) error {
+	if err, ok := p.(error); ok && isStateError(err) {
+		if at == nil {
+			return err
+		}
+		return &nodeError{node: at.Name, err: err}
+	}
 	e := &AssertionError{Node: "engine", Panic: p, Stack: strings.TrimSpace(string(debug.Stack()))}
 	if at != nil {
 		e.Node = at.Name
@@ -365,4 +376,12 @@ func (w *worker) node() *Node {
 		return nil
 	}
 	return w.at.node
+}
+
+// isStateError says that a panic is no mistake of the program: state that has outgrown
+// its limits, or a disk that has failed.
+func isStateError(err error) bool {
+	var limit *vec.LimitError
+	var spill *state.SpillError
+	return errors.As(err, &limit) || errors.As(err, &spill)
 }

@@ -3,6 +3,7 @@ package gateway
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -23,12 +24,24 @@ import (
 type Client struct {
 	base    string
 	session string
+	login   Login
 	http    http.Client
 }
 
+// Login is how a client says who it is, and sees whom it speaks to.
+type Login struct {
+	User, Password string
+	Token          string      // a JSON Web Token, in the place of user and password
+	TLS            *tls.Config // nil for none
+}
+
 // Dial opens a session on the gateway at HOST:PORT.
-func Dial(ctx context.Context, addr string) (*Client, error) {
-	c := &Client{base: "http://" + addr + "/v3"}
+func Dial(ctx context.Context, addr string, login Login) (*Client, error) {
+	c := &Client{base: "http://" + addr + "/v3", login: login}
+	if login.TLS != nil {
+		c.base = "https://" + addr + "/v3"
+		c.http.Transport = &http.Transport{TLSClientConfig: login.TLS}
+	}
 	var opened struct {
 		SessionHandle string `json:"sessionHandle"`
 	}
@@ -59,11 +72,20 @@ func (c *Client) call(ctx context.Context, method, path string, in, out any) err
 	if err != nil {
 		return err
 	}
+	switch {
+	case c.login.User != "":
+		req.SetBasicAuth(c.login.User, c.login.Password)
+	case c.login.Token != "":
+		req.Header.Set("Authorization", "Bearer "+c.login.Token)
+	}
 	resp, err := c.http.Do(req)
 	if err != nil {
 		return err
 	}
 	defer resp.Body.Close()
+	if resp.StatusCode == http.StatusUnauthorized {
+		return fmt.Errorf("%w: log in with --user NAME --password-file FILE, or with --command-config FILE", readError(resp))
+	}
 	if resp.StatusCode != http.StatusOK {
 		return readError(resp)
 	}

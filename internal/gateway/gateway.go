@@ -30,8 +30,11 @@ import (
 
 // Options are a gateway's settings.
 type Options struct {
-	// NewSession opens a session with a client's settings.
-	NewSession func(settings map[string]string) *session.Session
+	// NewSession opens a session with a client's settings, for whom the request is of.
+	NewSession func(r *http.Request, settings map[string]string) *session.Session
+	// Owner names whom a request is of: nobody else may use the session that is opened with
+	// it. nil: nobody asks.
+	Owner func(r *http.Request) string
 	// Idle is how long a session lives without being used; 10 minutes.
 	Idle    time.Duration
 	Version string
@@ -54,6 +57,7 @@ type Gateway struct {
 type openSession struct {
 	handle  string
 	name    string
+	owner   string
 	session *session.Session
 	run     sync.Mutex // held while a statement is executed
 
@@ -66,6 +70,9 @@ type openSession struct {
 
 // New makes a gateway.
 func New(o Options) *Gateway {
+	if o.Owner == nil {
+		o.Owner = func(*http.Request) string { return "" }
+	}
 	if o.Idle == 0 {
 		o.Idle = 10 * time.Minute
 	}
@@ -186,7 +193,7 @@ func (g *Gateway) openSession(r *http.Request) (any, error) {
 			return nil, err
 		}
 	}
-	s := &openSession{handle: uuid.NewString(), name: req.SessionName, session: g.options.NewSession(req.Properties)}
+	s := &openSession{handle: uuid.NewString(), name: req.SessionName, owner: g.options.Owner(r), session: g.options.NewSession(r, req.Properties)}
 	s.mu.used = time.Now()
 	s.mu.operations = map[string]*operation{}
 	g.mu.Lock()
@@ -199,7 +206,7 @@ func (g *Gateway) find(r *http.Request) (*openSession, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	s := g.mu.sessions[r.PathValue("session")]
-	if s == nil {
+	if s == nil || s.owner != g.options.Owner(r) {
 		return nil, errorf(http.StatusNotFound, "session '%s' does not exist; it was closed, idle for too long, or the node was restarted", r.PathValue("session"))
 	}
 	s.mu.Lock()

@@ -126,7 +126,7 @@ func TestClient(t *testing.T) {
 	}
 	defer n.Close()
 	ctx := context.Background()
-	c, err := gateway.Dial(ctx, n.HTTPAddr())
+	c, err := gateway.Dial(ctx, n.HTTPAddr(), gateway.Login{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -24,6 +24,7 @@ type job struct {
 	node    *Node
 	entry   jobEntry
 	durable bool
+	allowed func() error // whether its user still may; nil: nobody asks
 	cancel  context.CancelCauseFunc
 	done    chan struct{} // closed when the job has ended in this process
 
@@ -53,34 +54,39 @@ func (n *Node) Submit(ctx context.Context, s session.Submission) (session.Job, e
 	}
 	e := jobEntry{
 		ID: id, State: string(engine.Running), Name: s.Name, Text: s.Text, Database: s.Database,
-		Settings: s.Settings, Dir: s.Dir, DDL: n.ddlCount(), Submitted: n.now(),
+		Settings: s.Settings, Dir: s.Dir, DDL: n.ddlCount(), Submitted: n.now(), User: s.User,
 	}
 	if err := n.system.write(entry{Job: &e}); err != nil {
 		return nil, err
 	}
-	return n.startDurable(e, s.Graph, s.Config)
+	return n.startDurable(e, s)
 }
 
 // RunLocal runs a job that nothing remembers.
-func (n *Node) RunLocal(ctx context.Context, spec engine.JobSpec) session.Job {
+func (n *Node) RunLocal(ctx context.Context, spec engine.JobSpec, allowed func() error) session.Job {
 	spec.ID = newJobID()
 	j := n.newJob(jobEntry{ID: spec.ID, Name: spec.Name, Submitted: n.now()})
+	j.allowed = allowed
 	j.run(ctx, spec)
 	return j
 }
 
-func (n *Node) startDurable(e jobEntry, g *engine.Graph, c engine.Config) (*job, error) {
-	log, err := n.openJournal(e.ID)
-	if err != nil {
-		return nil, err
+func (n *Node) startDurable(e jobEntry, s session.Submission) (*job, error) {
+	spec := engine.JobSpec{ID: e.ID, Name: e.Name, Graph: s.Graph, Config: s.Config}
+	spec.Config.Hook = n.config.Hook
+	if !s.Config.Forgetful {
+		log, err := n.openJournal(e.ID)
+		if err != nil {
+			return nil, err
+		}
+		spec.Journal = log
 	}
 	j := n.newJob(e)
-	j.durable = true
+	j.durable, j.allowed = true, s.Allowed
 	n.mu.Lock()
 	n.mu.jobs = append(n.mu.jobs, j)
 	n.mu.Unlock()
-	c.Hook = n.config.Hook
-	j.run(n.ctx, engine.JobSpec{ID: e.ID, Name: e.Name, Graph: g, Journal: log, Config: c})
+	j.run(n.ctx, spec)
 	return j, nil
 }
 
@@ -106,10 +112,13 @@ func (n *Node) openJournal(id string) (journalLog, error) {
 func (j *job) run(parent context.Context, spec engine.JobSpec) {
 	ctx, cancel := context.WithCancelCause(parent)
 	j.cancel = cancel
+	j.node.placeState(&spec)
 	ej := engine.NewJob(spec)
 	j.mu.engine = ej
+	j.node.ask(j)
 	j.node.running.Go(func() {
 		defer close(j.done)
+		defer j.node.unask(j)
 		defer cancel(nil)
 		err := ej.Run(ctx)
 		if err != nil && ctx.Err() != nil {
@@ -157,6 +166,9 @@ func (n *Node) dropJournal(id string) {
 		n.report(fmt.Sprintf("journal of job %s: %v", id, err))
 	}
 }
+
+// Owner is who submitted the job.
+func (j *job) Owner() session.User { return j.entry.User }
 
 // ID is the job's id.
 func (j *job) ID() string { return j.entry.ID }
@@ -218,13 +230,15 @@ func (n *Node) resume(m *memory) {
 		}
 		jobs[e.Job.ID].last = m.offsets[i]
 	}
+	var left []string // jobs that do not go on
 	for _, id := range order {
 		e := *jobs[id]
 		if err := n.resumeJob(e, m); err != nil {
+			left = append(left, id)
 			n.report(fmt.Sprintf("job %s (%s) cannot go on: %v", e.ID, e.Name, err))
 		}
 	}
-	n.dropStrayJournals(jobs)
+	n.reportHeld(append(left, n.dropStrayJournals(jobs)...))
 }
 
 func (n *Node) resumeJob(e jobEntry, m *memory) error {
@@ -234,7 +248,7 @@ func (n *Node) resumeJob(e jobEntry, m *memory) error {
 	}
 	p, err := n.replan(e, m)
 	if err == nil {
-		_, err = n.startDurable(e, p.Graph, p.Config)
+		_, err = n.startDurable(e, p)
 	}
 	if err != nil {
 		e.State = string(engine.Failed)
@@ -255,7 +269,7 @@ func (n *Node) replan(e jobEntry, m *memory) (p session.Submission, err error) {
 	}
 	return session.Replan(n.connectors, ddl, session.Submission{
 		Name: e.Name, Text: e.Text, Database: e.Database, Settings: e.Settings, Dir: e.Dir,
-	})
+	}, n.rightsOf(e.User))
 }
 
 func (n *Node) rememberEnded(e jobEntry, err error) {
@@ -272,13 +286,19 @@ func (n *Node) rememberEnded(e jobEntry, err error) {
 }
 
 // dropStrayJournals deletes the journals of jobs that ended just before the node
-// was killed. A journal whose job is unknown stays: it may be all that is left.
-func (n *Node) dropStrayJournals(jobs map[string]*jobEntry) {
+// was killed. A journal whose job is unknown stays: it may be all that is left. These jobs
+// are given.
+func (n *Node) dropStrayJournals(jobs map[string]*jobEntry) (unknown []string) {
 	for _, t := range n.broker.Metadata().Topics() {
-		if e := jobs[journalID(t)]; e != nil && (e.State == string(engine.Finished) || e.State == string(engine.Canceled)) {
-			n.dropJournal(e.ID)
+		id := journalID(t)
+		switch e := jobs[id]; {
+		case id != "" && e == nil:
+			unknown = append(unknown, id)
+		case e != nil && (e.State == string(engine.Finished) || e.State == string(engine.Canceled)):
+			n.dropJournal(id)
 		}
 	}
+	return unknown
 }
 
 func journalID(t *metadata.Topic) string {

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
 	"strings"
 
 	"github.com/millrace/millrace/internal/broker"
@@ -72,18 +71,4 @@ func (n *Node) kafkaAddresses() string {
 		out = append(out, l.Addr().String())
 	}
 	return strings.Join(out, ",")
-}
-
-// checkHTTP refuses to let others by the authorizer: who reaches the SQL gateway can
-// read and write every topic.
-func (n *Node) checkHTTP() error {
-	if n.config.HTTP == "" || n.config.HTTPOpen || n.config.Settings["authorizer.class.name"] == "" {
-		return nil
-	}
-	host, _, err := net.SplitHostPort(n.config.HTTP)
-	if ip, perr := netip.ParseAddr(host); err != nil || host == "localhost" || perr == nil && ip.IsLoopback() {
-		return nil
-	}
-	return fmt.Errorf("SQL over HTTP on %s would pass by the ACLs: whoever reaches it may read and write everything; "+
-		"bind --http to 127.0.0.1, or say --http-open if something before it lets in only who may", n.config.HTTP)
 }

@@ -18,8 +18,10 @@ import (
 	"github.com/millrace/millrace/internal/connector"
 	"github.com/millrace/millrace/internal/connector/blackhole"
 	"github.com/millrace/millrace/internal/connector/filesystem"
+	"github.com/millrace/millrace/internal/connector/kafka"
 	logconn "github.com/millrace/millrace/internal/connector/log"
 	"github.com/millrace/millrace/internal/connector/print"
+	"github.com/millrace/millrace/internal/engine/state"
 	"github.com/millrace/millrace/internal/gateway"
 	"github.com/millrace/millrace/internal/sql/catalog"
 	"github.com/millrace/millrace/internal/sql/session"
@@ -40,8 +42,8 @@ type Config struct {
 	// Advertised is the address that Kafka clients are told, if not the one that
 	// they connected to.
 	Advertised string
-	// HTTPOpen lets HTTP be served on an address that others reach although there is an
-	// authorizer: SQL is not subject to it.
+	// HTTPOpen serves HTTP in the clear, on any address, and lets everybody do everything
+	// there: something before it lets in only who may.
 	HTTPOpen bool
 	// Settings are broker configs by Kafka's names. The setting listeners stands for
 	// Kafka.
@@ -63,6 +65,8 @@ type Node struct {
 	connectors []*connector.Factory
 	shared     *session.Shared
 	gateway    *gateway.Gateway
+	memory     *state.Budget // for the jobs' state
+	door       *broker.HTTP  // nil where HTTP is open to all
 	kafka      []kafkaListener
 	http       net.Listener
 	server     *http.Server
@@ -72,9 +76,10 @@ type Node struct {
 
 	mu struct {
 		sync.Mutex
-		ddl  []ddlEntry
-		jobs []*job
-		run  *runEntry // the last one written
+		ddl   []ddlEntry
+		jobs  []*job
+		run   *runEntry     // the last one written
+		asked map[*job]bool // those that run with somebody's rights
 	}
 }
 
@@ -85,6 +90,7 @@ func Open(config Config) (_ *Node, err error) {
 		n.config.Report = func(string) {}
 	}
 	n.ctx, n.stop = context.WithCancelCause(context.Background())
+	n.mu.asked = map[*job]bool{}
 	var files vfs.FS = vfs.OS
 	dir := config.Data
 	if dir == "" {
@@ -110,8 +116,14 @@ func Open(config Config) (_ *Node, err error) {
 	if err != nil {
 		return nil, unusable(config.Data, err)
 	}
+	if err := n.openState(); err != nil {
+		return nil, err
+	}
 	n.link = &logBroker{broker: n.broker, closing: n.ctx}
-	n.connectors = connectors(n.link)
+	n.connectors = connectors(n.link, n.report)
+	if err := n.openHTTP(); err != nil {
+		return nil, err
+	}
 	if err := n.restore(); err != nil {
 		return nil, err
 	}
@@ -121,13 +133,13 @@ func Open(config Config) (_ *Node, err error) {
 
 // connectors are those that a node has. With a link that is nil they can be planned
 // with, and not run.
-func connectors(link logconn.Broker) []*connector.Factory {
-	return []*connector.Factory{
+func connectors(link logconn.Broker, report func(string)) []*connector.Factory {
+	return append(kafka.Factories(report),
 		logconn.Factory(link),
 		filesystem.Factory(vfs.OS),
 		blackhole.Factory(),
 		print.Factory(os.Stdout, os.Stderr),
-	}
+	)
 }
 
 // restore makes again what the system topic tells of.
@@ -230,18 +242,7 @@ func listenError(what, addr string, err error) error {
 func (n *Node) serve() {
 	n.serveKafka()
 	if n.http != nil {
-		n.gateway = gateway.New(gateway.Options{
-			NewSession: func(settings map[string]string) *session.Session {
-				return session.New(n, session.Options{Settings: settings, Dir: n.workDir()})
-			},
-			Version: Version,
-		})
-		n.server = &http.Server{Handler: n.gateway, ReadHeaderTimeout: 10 * time.Second}
-		n.running.Go(func() {
-			if err := n.server.Serve(n.http); !errors.Is(err, http.ErrServerClosed) {
-				n.report(fmt.Sprintf("http: %v", err))
-			}
-		})
+		n.serveHTTP()
 	}
 }
 

@@ -47,7 +47,7 @@ func TestPlanningCost(t *testing.T) {
 		"values": {1000, func(n int) string {
 			return "SELECT * FROM (VALUES " + list(n, ", ", func(i int) string { return fmt.Sprintf("(%d, 'a')", i) }) + ") AS v (a, b)"
 		}},
-		"union": {50, func(n int) string {
+		"union": {200, func(n int) string {
 			return table + list(n, " UNION ALL ", func(i int) string { return fmt.Sprintf("SELECT k, v + %d FROM t WHERE k > %d", i, i) })
 		}},
 		"conditions": {200, func(n int) string {
@@ -60,7 +60,7 @@ func TestPlanningCost(t *testing.T) {
 				return testing.AllocsPerRun(1, func() {
 					stmts, err := s.Parse()
 					if err == nil {
-						err = session.Check(connectors(nil), nil, session.Options{}, stmts)
+						err = session.Check(connectors(nil, func(string) {}), nil, session.Options{}, stmts)
 					}
 					if err != nil {
 						t.Fatal(err)

@@ -48,7 +48,7 @@ func RunScript(ctx context.Context, r ScriptRun) error {
 		return err
 	}
 	if fresh {
-		if err := session.Check(connectors(nil), nil, r.options(), stmts); err != nil {
+		if err := session.Check(connectors(nil, func(string) {}), nil, r.options(), stmts); err != nil {
 			return script.Locate(err)
 		}
 	}
@@ -56,7 +56,7 @@ func RunScript(ctx context.Context, r ScriptRun) error {
 	if err != nil {
 		return err
 	}
-	err = n.runScript(ctx, r, script, stmts)
+	err = n.runScript(ctx, r, script, stmts, fresh)
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		err = r.interrupted()
 	}
@@ -76,7 +76,9 @@ func (r *ScriptRun) options() session.Options {
 	return session.Options{Dir: filepath.Dir(r.File), AcceptIdentical: true}
 }
 
-func (n *Node) runScript(ctx context.Context, r ScriptRun, script *shell.Script, stmts []parser.Stmt) error {
+// runScript runs a script; planned says that all of it has been planned, as the first of
+// this node.
+func (n *Node) runScript(ctx context.Context, r ScriptRun, script *shell.Script, stmts []parser.Stmt, planned bool) error {
 	if last := n.mu.run; r.Resume && last != nil && last.Done && last.Script == r.Text {
 		return nil
 	}
@@ -86,9 +88,11 @@ func (n *Node) runScript(ctx context.Context, r ScriptRun, script *shell.Script,
 	if err != nil {
 		return err
 	}
-	ddl, _ := n.ddlUpTo(n.ddlCount())
-	if err := session.Check(n.connectors, ddl, options, stmts); err != nil {
-		return script.Locate(err)
+	if !planned {
+		ddl, _ := n.ddlUpTo(n.ddlCount())
+		if err := session.Check(n.connectors, ddl, options, stmts); err != nil {
+			return script.Locate(err)
+		}
 	}
 	show, stop := n.showProgress(r, script)
 	defer stop()

@@ -10,6 +10,7 @@ import (
 	"github.com/millrace/millrace/internal/broker"
 	"github.com/millrace/millrace/internal/broker/metadata"
 	"github.com/millrace/millrace/internal/commitlog"
+	"github.com/millrace/millrace/internal/sql/session"
 	"github.com/millrace/millrace/internal/wire"
 )
 
@@ -49,6 +50,7 @@ type jobEntry struct {
 	Dir       string            `json:"dir,omitempty"`
 	DDL       int               `json:"ddl"` // how many DDL entries it was planned with
 	Submitted time.Time         `json:"submitted"`
+	User      session.User      `json:"user,omitzero"` // with whose rights it runs; empty: with all
 
 	last int64 // offset of what was last written of it
 }

@@ -30,6 +30,7 @@ type Column struct {
 	Dec  []types.Dec
 
 	phys    types.Physical
+	room    Room
 	ref     []span // strings, bytes and encoded nested values
 	arena   arena
 	scratch []byte
@@ -56,7 +57,7 @@ func (c *Column) Grow(n int) {
 	}
 	if c.Valid != nil {
 		words := len(c.Valid)
-		c.Valid = grown(c.Valid, (n+63)>>6)
+		c.Valid = Extend(&c.room, c.Valid, (n+63)>>6, MaxRows/64+1)
 		for w := words; c.Type.NotNull && w < len(c.Valid); w++ {
 			c.Valid[w] = ^uint64(0)
 		}
@@ -64,38 +65,24 @@ func (c *Column) Grow(n int) {
 	c.n = n
 	switch c.phys {
 	case types.PhysBool:
-		c.Bool = grown(c.Bool, n)
+		c.Bool = Extend(&c.room, c.Bool, n, MaxRows)
 	case types.PhysInt8:
-		c.I8 = grown(c.I8, n)
+		c.I8 = Extend(&c.room, c.I8, n, MaxRows)
 	case types.PhysInt16:
-		c.I16 = grown(c.I16, n)
+		c.I16 = Extend(&c.room, c.I16, n, MaxRows)
 	case types.PhysInt32:
-		c.I32 = grown(c.I32, n)
+		c.I32 = Extend(&c.room, c.I32, n, MaxRows)
 	case types.PhysInt64:
-		c.I64 = grown(c.I64, n)
+		c.I64 = Extend(&c.room, c.I64, n, MaxRows)
 	case types.PhysFloat32:
-		c.F32 = grown(c.F32, n)
+		c.F32 = Extend(&c.room, c.F32, n, MaxRows)
 	case types.PhysFloat64:
-		c.F64 = grown(c.F64, n)
+		c.F64 = Extend(&c.room, c.F64, n, MaxRows)
 	case types.PhysDec:
-		c.Dec = grown(c.Dec, n)
+		c.Dec = Extend(&c.room, c.Dec, n, MaxRows)
 	default:
-		c.ref = grown(c.ref, n)
+		c.ref = Extend(&c.room, c.ref, n, MaxRows)
 	}
-}
-
-// grown is s with zeros up to n elements.
-func grown[S ~[]T, T any](s S, n int) S {
-	for cap(s) < n {
-		s = append(s[:cap(s)], *new(T))
-	}
-	old := len(s)
-	if n <= old {
-		return s
-	}
-	s = s[:n]
-	clear(s[old:])
-	return s
 }
 
 // IsNull says whether row i is NULL.
@@ -106,7 +93,10 @@ func (c *Column) SetNull(i int) {
 	c.clear(i)
 	if c.Valid == nil {
 		// The bits past the end, set too, are for rows to come.
-		c.Valid = NewBitmap(c.n, true)
+		c.Valid = Extend(&c.room, Bitmap(nil), (c.n+63)>>6, MaxRows/64+1)
+		for w := range c.Valid {
+			c.Valid[w] = ^uint64(0)
+		}
 	}
 	c.Valid.Clear(i)
 }
@@ -150,13 +140,7 @@ func (c *Column) clear(i int) {
 	default:
 		c.arena.free(c.ref[i])
 		c.ref[i] = span{}
-		c.compact()
-	}
-}
-
-func (c *Column) compact() {
-	if c.arena.wasteful() {
-		c.arena.compact(c.ref)
+		c.arena.tidy(c.ref)
 	}
 }
 
@@ -167,7 +151,7 @@ func (c *Column) Bytes(i int) []byte { return c.arena.get(c.ref[i]) }
 // SetBytes copies b to row i of a column of strings or bytes, and makes it valid.
 func (c *Column) SetBytes(i int, b []byte) {
 	c.ref[i] = c.arena.put(c.ref[i], b)
-	c.compact()
+	c.arena.tidy(c.ref)
 	c.SetValid(i)
 }
 
@@ -425,7 +409,25 @@ func (c *Column) readNested(i int, src []byte) ([]byte, error) {
 
 // MemBytes is the memory that the column holds.
 func (c *Column) MemBytes() int64 {
-	n := cap(c.Bool) + cap(c.I8) + 2*cap(c.I16) + 4*cap(c.I32) + 8*cap(c.I64) + 4*cap(c.F32) + 8*cap(c.F64) +
-		16*cap(c.Dec) + 8*cap(c.Valid) + 8*cap(c.ref) + cap(c.scratch)
+	n := len(c.Bool) + len(c.I8) + 2*len(c.I16) + 4*len(c.I32) + 8*len(c.I64) + 4*len(c.F32) + 8*len(c.F64) +
+		16*len(c.Dec) + 8*len(c.Valid) + 8*len(c.ref) + cap(c.scratch)
 	return int64(n) + c.arena.size()
 }
+
+// Width is how many bytes a row takes, besides text.
+func (c *Column) Width() int {
+	switch c.phys {
+	case types.PhysBool, types.PhysInt8:
+		return 1
+	case types.PhysInt16:
+		return 2
+	case types.PhysInt32, types.PhysFloat32:
+		return 4
+	case types.PhysDec:
+		return 16
+	}
+	return 8
+}
+
+// LiveText is how many bytes of text, or of encoded values, the rows have.
+func (c *Column) LiveText() int64 { return int64(c.arena.live) }

@@ -25,7 +25,8 @@ func TestKilledNode(t *testing.T) {
 	}
 	r := rand.New(rand.NewPCG(seed, 0))
 	data := t.TempDir()
-	s := harness.Serve(t, data)
+	addr := harness.Address(t)
+	s := harness.ServeWith(t, data, "--kafka", addr)
 	w := startWorkload(t, s.Kafka, seed)
 	ctx, stop := context.WithTimeout(context.Background(), length)
 	defer stop()
@@ -34,7 +35,7 @@ func TestKilledNode(t *testing.T) {
 	for ; ctx.Err() == nil; kills++ {
 		time.Sleep(time.Duration(50+r.IntN(500)) * time.Millisecond)
 		s.Kill()
-		s = harness.Serve(t, data, "--kafka", w.addr)
+		s = harness.ServeWith(t, data, "--kafka", addr)
 	}
 	w.finish()
 	t.Logf("%d kills", kills)

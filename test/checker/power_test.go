@@ -11,6 +11,7 @@ import (
 
 	"github.com/millrace/millrace/internal/broker"
 	"github.com/millrace/millrace/internal/vfs"
+	"github.com/millrace/millrace/test/harness"
 )
 
 // TestPowerFailures judges a broker whose file system loses unsynced writes, or tears
@@ -20,7 +21,7 @@ func TestPowerFailures(t *testing.T) {
 	r := rand.New(rand.NewPCG(seed, 0))
 	t.Logf("seed %d", seed)
 	fs := vfs.NewMem()
-	b := powerOn(t, fs, "127.0.0.1:0")
+	b := powerOn(t, fs, harness.Address(t))
 	w := startWorkload(t, b.addr, seed)
 	rounds := 40
 	if testing.Short() {

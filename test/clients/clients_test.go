@@ -121,16 +121,15 @@ func kcatVersion(t *testing.T, bin string) string {
 // java finds the class path of Kafka's tools.
 func java(t *testing.T) []string {
 	t.Helper()
-	libs := filepath.Join(harness.Root(), ".peers", "kafka")
-	bin, err := exec.LookPath("java")
-	if _, serr := os.Stat(filepath.Join(libs, ".complete")); err != nil || serr != nil {
-		t.Skip("Kafka's Java tools are not installed (test/peers/install says why)")
+	libs, err := harness.KafkaLibs()
+	if err != nil {
+		t.Skip(err)
 	}
 	config := filepath.Join(t.TempDir(), "log4j2.properties")
 	if err := os.WriteFile(config, []byte("rootLogger.level=ERROR\nrootLogger.appenderRef.e.ref=E\nappender.e.type=Console\nappender.e.name=E\nappender.e.target=SYSTEM_ERR\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return []string{bin, "-Dlog4j2.configurationFile=" + config, "-Xmx256m", "-XX:TieredStopAtLevel=1", "-cp", filepath.Join(libs, "*")}
+	return []string{"java", "-Dlog4j2.configurationFile=" + config, "-Xmx256m", "-XX:TieredStopAtLevel=1", "-cp", filepath.Join(libs, "*")}
 }
 
 // TestJavaTools is the conversation of Apache Kafka's console tools: topics, the

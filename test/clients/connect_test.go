@@ -225,8 +225,8 @@ func TestConnectDistributed(t *testing.T) {
 	}
 	show := shows(t, "Kafka Connect", javaVersion)
 	data, dir := t.TempDir(), t.TempDir()
-	node := harness.Serve(t, data, "--set", "group.initial.rebalance.delay.ms=0")
-	addr := node.Kafka
+	addr := harness.Address(t)
+	node := harness.Serve(t, data, "--kafka", addr, "--set", "group.initial.rebalance.delay.ms=0")
 	source, sink := filepath.Join(dir, "source.txt"), filepath.Join(dir, "sink.txt")
 	worker := fmt.Sprintf(connectCommon, addr) + `group.id=connect
 config.storage.topic=connect-configs

@@ -26,6 +26,7 @@ import (
 type secured struct {
 	dir   string
 	addrs map[string]string
+	http  string
 	key   *ecdsa.PrivateKey // of the token issuer
 }
 
@@ -65,6 +66,7 @@ super.users=User:admin
 	for i, addr := range strings.Split(server.Kafka, ",") {
 		s.addrs[[]string{"SSL", "SASL_PLAINTEXT", "SASL_SSL"}[i]] = addr
 	}
+	s.http = server.HTTP
 	return s
 }
 
@@ -203,6 +205,54 @@ func TestSecuredCommandLine(t *testing.T) {
 	must(admin, "", "acl", "remove", "--principal", "User:alice")
 	if out := must(admin, "", "acl", "list"); strings.Contains(out, "alice") {
 		t.Errorf("acl list:\n%s", out)
+	}
+}
+
+// TestSecuredSQL: SQL over HTTP is served as the strongest of the listeners is, unless a setting says otherwise, and knows the same users.
+func TestSecuredSQL(t *testing.T) {
+	s := startSecured(t)
+	sql := func(s *secured, as, statement string) (string, error) {
+		t.Helper()
+		return try("", harness.Binary(t), "sql", "--addr", s.http, "--command-config", as, "--output", "csv", "-e", statement)
+	}
+	alice := s.properties(t, "SASL_SSL", "SCRAM-SHA-512", "alice", alicePassword)
+	if out, err := sql(s, alice, "SELECT 7"); err != nil || out != "7\n" {
+		t.Errorf("alice: %q %v", out, err)
+	}
+	for name, as := range map[string]string{
+		"in the clear":       s.properties(t, "SASL_PLAINTEXT", "SCRAM-SHA-512", "alice", alicePassword),
+		"of another issuer":  s.write(t, "stranger.properties", []byte("security.protocol=SSL\n")),
+		"without a password": s.properties(t, "SSL", "", "", ""),
+		"a wrong password":   s.properties(t, "SASL_SSL", "SCRAM-SHA-256", "alice", "guess"),
+	} {
+		if out, err := sql(s, as, "SELECT 7"); err == nil || strings.Contains(err.Error(), "guess") {
+			t.Errorf("%s: %q %v", name, out, err)
+		}
+	}
+	bearer := func(subject string, expires time.Time) string {
+		return s.write(t, subject+".properties", fmt.Appendf(nil, `security.protocol=SASL_SSL
+ssl.truststore.type=PEM
+ssl.truststore.location=%s/ca.pem
+sasl.mechanism=OAUTHBEARER
+sasl.jaas.config=org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required token="%s";
+`, s.dir, s.token(t, subject, expires)))
+	}
+	if _, err := sql(s, bearer("carol", time.Now().Add(time.Hour)), "CREATE TABLE t (a INT)"); err == nil || !strings.Contains(err.Error(), "User:carol may not CREATE TOPIC 't'") {
+		t.Errorf("carol's token: %v", err)
+	}
+	if _, err := sql(s, bearer("late", time.Now().Add(-time.Hour)), "SELECT 7"); err == nil {
+		t.Error("a token that has expired is accepted")
+	}
+
+	certified := startSecured(t, "listener.security.protocol.map=HTTP:SSL,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT,SASL_SSL:SASL_SSL",
+		`listener.name.http.ssl.principal.mapping.rules=RULE:^CN=([^,]*),OU=services.*$/sql-$1/L`)
+	if _, err := sql(certified, certified.properties(t, "SSL", "", "", ""), "CREATE TABLE t (a INT)"); err == nil ||
+		!strings.Contains(err.Error(), "User:sql-billing may not CREATE TOPIC 't'") {
+		t.Errorf("a client's certificate: %v", err)
+	}
+	nobody := certified.write(t, "nobody.properties", []byte("security.protocol=SSL\nssl.truststore.location="+certified.dir+"/ca.pem\n"))
+	if _, err := sql(certified, nobody, "SELECT 7"); err == nil {
+		t.Error("a client without a certificate is let in")
 	}
 }
 

@@ -222,8 +222,8 @@ func TestKafkaStreams(t *testing.T) {
 	app := javac(t, "Words")
 	show := shows(t, "Kafka Streams", javaVersion)
 	data, state := t.TempDir(), t.TempDir()
-	node := harness.Serve(t, data, "--set", "group.initial.rebalance.delay.ms=0")
-	addr := node.Kafka
+	addr := harness.Address(t)
+	node := harness.Serve(t, data, "--kafka", addr, "--set", "group.initial.rebalance.delay.ms=0")
 	createTopics(t, addr, 3, "lines", "clicks", "pages", "word-counts", "window-counts", "sections")
 	cl, err := kgo.NewClient(kgo.SeedBrokers(addr), kgo.RecordRetries(1000))
 	if err != nil {

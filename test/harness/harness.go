@@ -29,7 +29,7 @@ var binary = sync.OnceValues(func() (string, error) {
 	}
 	path := filepath.Join(dir, "millrace")
 	cmd := exec.Command("go", "build", "-o", path, "./cmd/millrace")
-	cmd.Dir = Root()
+	cmd.Dir, cmd.Env = Root(), append(os.Environ(), "CGO_ENABLED=0") // as `make build` does
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("go build: %w\n%s", err, out)
 	}
@@ -149,15 +149,15 @@ func ServeWith(t testing.TB, data string, args ...string) *Server {
 		t.Fatal(err)
 	}
 	lines := bufio.NewScanner(stdout)
-	if !lines.Scan() {
-		s.cmd.Wait()
-		t.Fatalf("millrace serve did not get ready: %s", s.stderr)
+	var m []string
+	for m == nil { // jobs go on before the node is ready: what they print may come before
+		if !lines.Scan() {
+			s.cmd.Wait()
+			t.Fatalf("millrace serve did not get ready: %s", s.stderr)
+		}
+		m = readyLine.FindStringSubmatch(lines.Text())
 	}
 	s.Ready = time.Since(begin)
-	m := readyLine.FindStringSubmatch(lines.Text())
-	if m == nil {
-		t.Fatalf("millrace serve printed %q, not its ready line", lines.Text())
-	}
 	s.Kafka, s.HTTP = m[1], m[2]
 	go func() {
 		defer close(s.done)

@@ -23,7 +23,14 @@ type Beat struct {
 	Assignor             *string
 	Owned                []IDPartition // nil if it is not said
 	ClientID, ClientHost string
+	MayDescribe          Describer
 }
+
+// Describer says whether the sender of a request may know of a topic; nil: of all.
+//
+// Regular expressions are resolved for the group, with what whoever asks may know when they are: as in Kafka, where members of one group
+// that may know different things and have the same expression get what one of them may.
+type Describer func(topic string) bool
 
 // Beaten answers a Beat.
 type Beaten struct {
@@ -68,7 +75,7 @@ func (g *Group) Beat(now time.Time, b Beat) (Beaten, error) {
 		return Beaten{}, err
 	}
 	m, changed := g.updateMember(&b, m, takes)
-	g.refresh(now, changed)
+	g.refresh(now, changed, b.MayDescribe)
 	g.retarget(now)
 	before := m.assigned
 	g.reconcile(now, m, ownedSet(b.Owned), b.Owned != nil)
@@ -189,12 +196,12 @@ func (g *Group) admitModern(members int, known bool) error {
 
 // resubscribed says whether a member subscribes to something else. A pattern that nobody had before counts when it is resolved, if it
 // matches anything then.
-func (g *Group) resubscribed(before, after *memberSpec) bool {
+func (g *Group) resubscribed(before, after *memberSpec, may Describer) bool {
 	if before.Pattern == after.Pattern {
 		return !slices.Equal(before.Topics, after.Topics)
 	}
 	_, known := g.modern.patterns[after.Pattern]
-	return known || after.Pattern == "" || before.Pattern != "" && len(g.matching(after.Pattern)) == 0 || !slices.Equal(before.Topics, after.Topics)
+	return known || after.Pattern == "" || before.Pattern != "" && len(g.matching(after.Pattern, may)) == 0 || !slices.Equal(before.Topics, after.Topics)
 }
 
 // updateMember makes the member what it says it is, and tells whether its subscription changed.
@@ -228,7 +235,7 @@ func (g *Group) updateMember(b *Beat, m, takes *modernMember) (*modernMember, bo
 		spec.Assignor = *b.Assignor
 	}
 	spec.ClientID, spec.ClientHost, spec.Classic = b.ClientID, b.ClientHost, nil
-	return g.putMember(b.MemberID, spec, m, takes), g.resubscribed(&before, &spec)
+	return g.putMember(b.MemberID, spec, m, takes), g.resubscribed(&before, &spec, b.MayDescribe)
 }
 
 // putMember writes a member if it is not as it was, in the place of another if it takes one's: with its target and its partitions, at

@@ -22,6 +22,8 @@ type JoinRequest struct {
 	Protocols          []Protocol
 	// MaySkip says that the client understands a leader that must not assign (KIP-814).
 	MaySkip bool
+	// MayDescribe counts where the group has members of the consumer protocol.
+	MayDescribe Describer
 }
 
 // Joined answers a JoinRequest.

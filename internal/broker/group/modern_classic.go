@@ -56,7 +56,7 @@ func (g *Group) stepClassic(now time.Time, req *JoinRequest, id string, takes *m
 		before = m.memberSpec
 	}
 	m = g.putMember(id, spec, m, takes)
-	g.refresh(now, g.resubscribed(&before, &spec))
+	g.refresh(now, g.resubscribed(&before, &spec, req.MayDescribe), req.MayDescribe)
 	g.retarget(now)
 	g.reconcile(now, m, g.ownedByClassic(req), true)
 	m.until, m.syncBy, m.joinBy = now.Add(req.Session), now.Add(req.Rebalance), time.Time{}

@@ -10,13 +10,13 @@ import (
 
 // refresh looks at the topics again: patterns, and what members subscribe to. The group's epoch rises by one for each that
 // is not what it was.
-func (g *Group) refresh(now time.Time, subscription bool) {
+func (g *Group) refresh(now time.Time, subscription bool, may Describer) {
 	mo, version := g.modern, g.config.Topics.Version() // before they are looked at: what changes meanwhile is seen next time
 	rise := int32(0)
 	if subscription {
 		rise = 1
 	}
-	if g.matchPatterns(now, mo.seen != version) {
+	if g.matchPatterns(now, mo.seen != version, may) {
 		rise++
 	}
 	hash := mo.hash
@@ -36,8 +36,26 @@ func (g *Group) refresh(now time.Time, subscription bool) {
 }
 
 // matchPatterns resolves the patterns in use that are new, or all of them, and drops the others.
-func (g *Group) matchPatterns(now time.Time, all bool) (changed bool) {
-	mo, used := g.modern, map[string]bool{}
+func (g *Group) matchPatterns(now time.Time, all bool, may Describer) (changed bool) {
+	mo := g.modern
+	for _, pattern := range slices.Sorted(maps.Keys(g.dropPatterns())) {
+		topics, known := mo.patterns[pattern]
+		if known && !all {
+			continue
+		}
+		matching := g.matching(pattern, may)
+		if !known || !slices.Equal(topics, matching) {
+			changed = changed || !slices.Equal(topics, matching)
+			g.emit(change{kind: keyPattern, name: pattern, topics: matching, time: now.UnixMilli()})
+		}
+	}
+	return changed
+}
+
+// dropPatterns forgets the patterns that nobody uses, and gives the others.
+func (g *Group) dropPatterns() (used map[string]bool) {
+	mo := g.modern
+	used = map[string]bool{}
 	for _, m := range mo.members {
 		if m.Pattern != "" {
 			used[m.Pattern] = true
@@ -48,28 +66,17 @@ func (g *Group) matchPatterns(now time.Time, all bool) (changed bool) {
 			g.emit(change{kind: keyPattern, name: pattern, gone: true})
 		}
 	}
-	for _, pattern := range slices.Sorted(maps.Keys(used)) {
-		topics, known := mo.patterns[pattern]
-		if known && !all {
-			continue
-		}
-		matching := g.matching(pattern)
-		if !known || !slices.Equal(topics, matching) {
-			changed = changed || !slices.Equal(topics, matching)
-			g.emit(change{kind: keyPattern, name: pattern, topics: matching, time: now.UnixMilli()})
-		}
-	}
-	return changed
+	return used
 }
 
-// matching are the topics whose whole name a pattern matches; none for a pattern that another server accepted and this one cannot read.
-func (g *Group) matching(pattern string) (out []string) {
+// matching are the topics that may be known and whose whole name a pattern matches; none for a pattern that another server accepted and this one cannot read.
+func (g *Group) matching(pattern string, may Describer) (out []string) {
 	re, err := compilePattern(pattern)
 	if err != nil {
 		return nil
 	}
 	for _, name := range g.config.Topics.Names() {
-		if re.MatchString(name) {
+		if re.MatchString(name) && (may == nil || may(name)) {
 			out = append(out, name)
 		}
 	}
@@ -189,7 +196,7 @@ func (g *Group) removeModern(now time.Time, gone []*modernMember) {
 	if g.maybeDowngrade(now) {
 		return
 	}
-	g.matchPatterns(now, false)
+	g.dropPatterns()
 	g.emit(change{kind: keyEpoch, epoch: mo.epoch + 1, hash: mo.hashTopics(g.config.Topics)})
 	g.settleModern()
 }

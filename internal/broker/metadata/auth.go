@@ -81,6 +81,13 @@ func (s *Store) DeleteACLs(filters []auth.Filter) (deleted [][]auth.ACL, err err
 	return deleted, err
 }
 
+// ACLChanges is another number after the ACLs have changed.
+func (s *Store) ACLChanges() int64 { return s.aclCount.Load() }
+
+// WatchACLs has fn called after each change of the ACLs, in the place of one that was given before. It must not block, and not make
+// changes itself.
+func (s *Store) WatchACLs(fn func()) { s.onACLs.Store(&fn) }
+
 // ACLs are the ACLs in force. It costs nothing while they do not change.
 func (s *Store) ACLs() *auth.Index {
 	if x := s.acls.Load(); x != nil {

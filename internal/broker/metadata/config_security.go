@@ -12,7 +12,7 @@ var securityConfigs = []ConfigSpec{
 	{Name: "authorizer.class.name", Note: "Kafka's StandardAuthorizer, by its name; empty for none."},
 	{Name: "connection.failed.authentication.delay.ms", Default: "100"},
 	{Name: "connections.max.reauth.ms", Default: "0", Note: atStart},
-	{Name: "listener.security.protocol.map", Default: "SASL_SSL:SASL_SSL,PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT", Note: atStart},
+	{Name: "listener.security.protocol.map", Default: "SASL_SSL:SASL_SSL,PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT", Note: "HTTP is the name of the SQL gateway. " + atStart},
 	{Name: "listeners", Note: "It stands for the command line's --kafka. " + atStart},
 	{Name: "max.connections", Default: "2147483647", Note: "One more is closed at once."},
 	{Name: "max.connections.per.ip", Default: "2147483647"},

@@ -3,6 +3,7 @@ package metadata
 import (
 	"errors"
 	"fmt"
+	"math"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -17,7 +18,9 @@ import (
 type partition struct {
 	log atomic.Pointer[commitlog.Log]
 	due atomic.Pointer[due]
-	mu  struct {
+	// opened counts what may have changed the files: a log that was opened, a visit that has ended.
+	opened atomic.Int64
+	mu     struct {
 		sync.Mutex
 		gone   bool // deleted or closed: it does not open again
 		failed error
@@ -58,6 +61,7 @@ func (p *partition) get(now func() time.Time, open func() (*commitlog.Log, error
 		return nil, err
 	}
 	p.log.Store(log)
+	p.opened.Add(1)
 	return log, nil
 }
 
@@ -77,6 +81,7 @@ func (p *partition) visit(open func() (*commitlog.Log, error), fn func(*commitlo
 	if err != nil {
 		return err
 	}
+	defer p.opened.Add(1)
 	return errors.Join(fn(log), log.Close())
 }
 
@@ -131,6 +136,29 @@ func (s *Store) OpenLog(t *Topic, i int32) (*commitlog.Log, error) {
 	return s.openPartition(t, p, i)
 }
 
+// Unopened stands for a partition whose log is not open: it is another value after its files or its configuration may have changed.
+type Unopened struct {
+	topic            *Topic
+	defaults, opened int64
+}
+
+// Unopened gives that value; ok is false where the log is open.
+func (s *Store) Unopened(t *Topic, i int32) (u Unopened, ok bool) {
+	p := s.place(t, i)
+	if p == nil {
+		return u, false
+	}
+	u = Unopened{t, s.defaults.Load(), p.opened.Load()} // before the log is looked at
+	return u, p.log.Load() == nil
+}
+
+// WorthCleaning says whether the log of a partition that is not open may be worth cleaning: it looks at names and sizes of files only.
+func (s *Store) WorthCleaning(t *Topic, i int32, firstDirty int64) bool {
+	config := s.logConfig(t.ID)
+	what := commitlog.CleanableAtMost(s.opt.FS, s.partitionDir(t.Name, i), firstDirty)
+	return what.DirtyBytes > 0 && (what.Ratio() > config.MinDirtyRatio || config.MaxCompactionLag < math.MaxInt64)
+}
+
 // Offline gives up a log that its disk has taken offline: the next use reads it again from disk, which alone knows what it holds.
 func (s *Store) Offline(t *Topic, i int32, log *commitlog.Log) {
 	p := s.place(t, i)
@@ -179,6 +207,15 @@ func (s *Store) VisitDue(t *Topic, i int32, fn func(*commitlog.Log) (next time.T
 		p.due.Store(&due{t, s.defaults.Load(), next})
 		return err
 	})
+}
+
+// Visit calls fn with the log of a partition that has files. A log that is not open is opened for it and closed again.
+func (s *Store) Visit(t *Topic, i int32, fn func(*commitlog.Log) error) error {
+	p := s.place(t, i)
+	if p == nil || p.log.Load() == nil && !s.hasFiles(t.Name, i) {
+		return nil
+	}
+	return p.visit(s.opener(t, i), fn)
 }
 
 // due is when a partition is to be visited next, if its topic and the broker's defaults are still configured as they were.

@@ -80,6 +80,8 @@ type Store struct {
 	noted    map[string]bool            // configs that were said to have no effect; under write
 	removing sync.WaitGroup             // deleted partitions' files
 	acls     atomic.Pointer[auth.Index] // nil when stale; written under mu
+	aclCount atomic.Int64               // changes of ACLs
+	onACLs   atomic.Pointer[func()]     // see WatchACLs
 }
 
 // Open opens a data directory, formatting an empty one.
@@ -294,6 +296,10 @@ func (s *Store) publish(r record) {
 	switch r.(type) {
 	case aclRecord, aclDeletedRecord:
 		s.acls.Store(nil)
+		s.aclCount.Add(1)
+		if fn := s.onACLs.Load(); fn != nil {
+			defer (*fn)()
+		}
 	}
 	e.New = s.mu.state.byID[id]
 	if e.New != nil {

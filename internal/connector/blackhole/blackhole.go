@@ -15,6 +15,7 @@ func Factory() *connector.Factory {
 	return &connector.Factory{
 		Name:    "blackhole",
 		Summary: "A sink that drops every row.",
+		Touches: func(connector.Table, bool) connector.Touches { return connector.Touches{} },
 		NewSink: func(connector.Table, connector.Env) (connector.Sink, error) { return sink{}, nil },
 	}
 }
@@ -26,6 +27,7 @@ func (sink) Transactional() bool                                        { return
 func (sink) Identity(context.Context) ([]byte, error)                   { return nil, nil }
 func (sink) Recover(context.Context, []byte, []byte) error              { return nil }
 func (sink) Writer(context.Context, int, int) (connector.Writer, error) { return writer{}, nil }
+func (sink) Seal()                                                      {}
 func (sink) Prepare(context.Context, int64) ([]byte, error)             { return nil, nil }
 func (sink) Commit(context.Context, []byte) error                       { return nil }
 func (sink) Abort(context.Context) error                                { return nil }

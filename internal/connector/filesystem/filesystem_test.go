@@ -265,9 +265,9 @@ func put(t *testing.T, w connector.Writer, values ...int64) {
 	}
 }
 
-// TestCommit crashes a job in every phase of a commit, with random parts of its
-// unsynced writes kept: recovered with the last token that is durable, the committed
-// epochs' rows are there once each, and no other.
+// TestCommit crashes a job in every phase of a commit, beside which it writes the next
+// epoch, with random parts of its unsynced writes kept: recovered with the last token
+// that is durable, the committed epochs' rows are there once each, and no other.
 func TestCommit(t *testing.T) {
 	ctx := context.Background()
 	for seed := range int64(50) {
@@ -275,6 +275,7 @@ func TestCommit(t *testing.T) {
 			fs := vfs.NewMem()
 			s, w := openSink(t, fs, []byte("0a"), nil)
 			put(t, w, 1, 2)
+			s.Seal()
 			token, err := s.Prepare(ctx, 1)
 			if err != nil {
 				t.Fatal(err)
@@ -284,6 +285,8 @@ func TestCommit(t *testing.T) {
 			}
 			durable, want := token, "1,2"
 			put(t, w, 3)
+			s.Seal()
+			put(t, w, 9)
 			if phase != "written" {
 				if token, err = s.Prepare(ctx, 2); err != nil {
 					t.Fatal(err)
@@ -307,9 +310,11 @@ func TestCommit(t *testing.T) {
 				t.Fatalf("seed %d, crashed when %s: %v", seed, phase, names)
 			}
 			put(t, w, 4)
+			s.Seal()
 			if token, err = s.Prepare(ctx, 3); err != nil {
 				t.Fatal(err)
 			}
+			put(t, w, 5)
 			if err := s.Commit(ctx, token); err != nil {
 				t.Fatal(err)
 			}
@@ -323,15 +328,23 @@ func TestCommit(t *testing.T) {
 	}
 }
 
-// TestAbort: what was written and not committed is gone; an epoch without rows makes
-// no file and no token.
+// TestAbort: what was written and not committed is gone, however far it had come; an
+// epoch without rows makes no file and no token.
 func TestAbort(t *testing.T) {
 	fs, ctx := vfs.NewMem(), context.Background()
 	s, w := openSink(t, fs, []byte("0b"), nil)
+	s.Seal()
 	if token, err := s.Prepare(ctx, 1); token != nil || err != nil {
 		t.Errorf("an epoch without rows: %q, %v", token, err)
 	}
 	put(t, w, 1)
+	s.Seal()
+	if token, err := s.Prepare(ctx, 2); token == nil || err != nil {
+		t.Errorf("an epoch with a row: %q, %v", token, err)
+	}
+	put(t, w, 2)
+	s.Seal()
+	put(t, w, 3)
 	if err := s.Abort(ctx); err != nil {
 		t.Fatal(err)
 	}

@@ -19,7 +19,9 @@ import (
 
 // sink writes files that get their names when their epoch is committed:
 //
-//	.part-ID-WORKER-EPOCH.inprogress ── Prepare: synced ── [journal] ── Commit: renamed to part-ID-WORKER-EPOCH
+//	.part-ID-WORKER-EPOCH.inprogress ── Seal ── Prepare: synced ── [journal] ── Commit: renamed to part-ID-WORKER-EPOCH
+//
+// The next epoch has files of its own, so it waits for nothing.
 //
 // A token lists the names. A rename that was done already is no error, so Commit
 // may run again.
@@ -30,7 +32,15 @@ type sink struct {
 		id      string
 		epoch   int64 // of the files that are being written
 		writers []*writer
+		sealed  []sealedFile // not yet prepared
+		hidden  []string     // prepared and not yet committed
 	}
+}
+
+// sealedFile is a file that gets no more rows. It is closed once it is synced.
+type sealedFile struct {
+	name string
+	file vfs.File
 }
 
 func (s *sink) ChangelogMode(types.KindSet) types.KindSet { return types.AppendOnly }
@@ -93,24 +103,42 @@ func epochOf(name, id string) (epoch int64, ok bool) {
 	return epoch, n == 2
 }
 
-// Prepare closes and syncs the files that are being written.
-func (s *sink) Prepare(_ context.Context, _ int64) ([]byte, error) {
+// Seal lets the next rows begin files of the next epoch.
+func (s *sink) Seal() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var names []string
 	for _, w := range s.mu.writers {
-		name, err := w.finish()
-		if err != nil {
-			return nil, err
-		}
-		if name != "" {
-			names = append(names, name)
+		if w.file != nil {
+			s.mu.sealed = append(s.mu.sealed, sealedFile{w.name, w.file})
+			w.file = nil
 		}
 	}
-	if names == nil {
+	if s.mu.sealed != nil {
+		s.mu.epoch++
+	}
+}
+
+// Prepare syncs and closes the sealed files.
+func (s *sink) Prepare(_ context.Context, _ int64) ([]byte, error) {
+	s.mu.Lock()
+	sealed := s.mu.sealed
+	s.mu.sealed = nil
+	for _, f := range sealed {
+		s.mu.hidden = append(s.mu.hidden, f.name)
+	}
+	s.mu.Unlock()
+	if sealed == nil {
 		return nil, nil
 	}
-	s.mu.epoch++
+	var names []string
+	var errs []error
+	for _, f := range sealed {
+		names = append(names, f.name)
+		errs = append(errs, f.file.Sync(), f.file.Close())
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, fmt.Errorf("table %s: %w", s.table.Path[2], err)
+	}
 	return []byte(strings.Join(names, "\n")), s.fs.SyncDir(s.path)
 }
 
@@ -125,22 +153,33 @@ func (s *sink) Commit(_ context.Context, token []byte) error {
 			return fmt.Errorf("table %s: %w", s.table.Path[2], err)
 		}
 	}
+	s.mu.Lock()
+	s.mu.hidden = nil
+	s.mu.Unlock()
 	return s.fs.SyncDir(s.path)
 }
 
 func hidden(name string) string { return "." + name + ".inprogress" }
 
-// Abort removes what is being written.
+// Abort removes what has no name yet.
 func (s *sink) Abort(context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var errs []error
 	for _, w := range s.mu.writers {
 		if w.file != nil {
-			errs = append(errs, w.file.Close(), s.fs.Remove(filepath.Join(s.path, hidden(w.name))))
+			s.mu.sealed = append(s.mu.sealed, sealedFile{w.name, w.file})
 			w.file = nil
 		}
 	}
+	var errs []error
+	for _, f := range s.mu.sealed {
+		errs = append(errs, f.file.Close())
+		s.mu.hidden = append(s.mu.hidden, f.name)
+	}
+	for _, name := range s.mu.hidden {
+		errs = append(errs, s.fs.Remove(filepath.Join(s.path, hidden(name))))
+	}
+	s.mu.sealed, s.mu.hidden = nil, nil
 	return errors.Join(errs...)
 }
 
@@ -205,16 +244,6 @@ func (w *writer) Flush() error {
 	w.size += int64(n)
 	w.buf = w.buf[:0]
 	return err
-}
-
-// finish syncs and closes the epoch's file; its name is empty if there was none.
-func (w *writer) finish() (string, error) {
-	if w.file == nil {
-		return "", nil
-	}
-	err := errors.Join(w.file.Sync(), w.file.Close())
-	w.file = nil
-	return w.name, err
 }
 
 func (w *writer) Close() error { return nil }

@@ -31,7 +31,7 @@ import (
 //	sink [upsert] [OPTION=…]       the sink of a job, recovered with what its journal has
 //	write [worker=N]               rows, +I id v; encoded, and appended when a batch is full
 //	flush [worker=N]
-//	prepare | journal | commit | abort | close     the phases of an epoch's commit
+//	seal | prepare [sealed] | journal | commit | abort | close     the phases of an epoch's commit; prepare seals first
 //	crash [power]                  the process ends, or all that was not synced is lost; the journal stays
 //	forget                         the job's journal is gone
 //	log                            the batches of each partition
@@ -181,7 +181,10 @@ func (x *driver) runSink(ctx context.Context) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		x.sink, x.writers = newSink(l, x), map[int]connector.Writer{}
+		if x.sink, err = newSink(l, x); err != nil {
+			return "", err
+		}
+		x.writers = map[int]connector.Writer{}
 		if x.identity == nil {
 			if x.identity, err = x.sink.Identity(ctx); err != nil {
 				return "", err
@@ -193,7 +196,13 @@ func (x *driver) runSink(ctx context.Context) (string, error) {
 		return fmt.Sprintf("producer %d, epoch %d\n", x.sink.mu.producerID, x.sink.mu.epoch), nil
 	case "write", "flush":
 		return "", x.write(ctx)
+	case "seal":
+		x.sink.Seal()
+		return "", nil
 	case "prepare":
+		if !x.d.HasArg("sealed") {
+			x.sink.Seal()
+		}
 		var err error
 		x.prepared, err = x.sink.Prepare(ctx, 0)
 		return tokenText(x.prepared), err
@@ -325,7 +334,7 @@ func (x *driver) newJob(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	x.source, x.readers = &source{layout: l, broker: x}, nil
+	x.source, x.readers = &source{layout: l, broker: &own{l, x}}, nil
 	if x.splits, err = x.source.Splits(ctx); err != nil {
 		return "", err
 	}

@@ -24,7 +24,8 @@ const lastEpoch = 32766
 // sink writes a topic. Exactly once means that an epoch's batches stand in an open
 // transaction, which the job's journal decides:
 //
-//	append … append ── Prepare: wait until durable ── [journal] ── Commit: markers
+//	append … append ── Seal ── Prepare: wait until durable ── [journal] ── Commit: markers
+//	                    └ the next epoch's batches are kept (gate.go) ──────────┘ append …
 //
 // A token names the producer and, for each partition written, the offset after its
 // last batch. A transaction that is open and began before that offset belongs to
@@ -41,25 +42,28 @@ type sink struct {
 		producerID int64
 		epoch      int16
 		parts      []partState
+		gate       gate
+		writers    []*writer
 	}
 }
 
 // partState is what the sink has written to a partition.
 type partState struct {
 	sequence int32 // of the next record
-	last     int64 // offset of the last record appended since the last Prepare, -1: none
+	last     int64 // offset of the last record appended since the last Seal, -1: none
+	sealed   int64 // that of the sealed epoch
 	open     bool  // a transaction may be open
 	marker   int64 // offset of the last marker, -1: none
 }
 
-func newSink(l *layout, b Broker) *sink {
+func newSink(l *layout, b Broker) (*sink, error) {
+	guarantee, err := l.env.Guarantee(l.table.Options)
 	s := &sink{layout: l, broker: b}
-	guarantee := l.table.Options["sink.delivery-guarantee"]
-	s.transactional = guarantee == "" || guarantee == "exactly-once"
-	s.durable = guarantee != "none"
+	s.transactional = guarantee == connector.ExactlyOnce
+	s.durable = guarantee != connector.NoGuarantee
 	s.mu.producerID = -1
 	s.mu.epoch = -1
-	return s
+	return s, err
 }
 
 func (s *sink) ChangelogMode(query types.KindSet) types.KindSet {
@@ -83,7 +87,7 @@ func (s *sink) Identity(context.Context) ([]byte, error) {
 // Recover ends every transaction that the identity left open, as the token says,
 // and raises the producer epoch.
 func (s *sink) Recover(_ context.Context, identity, token []byte) error {
-	topic, err := s.ensure(s.broker)
+	topic, err := s.ensure(s.broker, s.topic)
 	if err != nil {
 		return err
 	}
@@ -92,10 +96,10 @@ func (s *sink) Recover(_ context.Context, identity, token []byte) error {
 	s.mu.topic = topic
 	s.mu.parts = make([]partState, len(topic.Partitions))
 	for i := range s.mu.parts {
-		s.mu.parts[i].last, s.mu.parts[i].marker = -1, -1
+		s.mu.parts[i] = partState{last: -1, sealed: -1, marker: -1}
 	}
-	if !s.transactional {
-		return nil
+	if !s.transactional && identity == nil {
+		return nil // else it was, before the job's settings changed
 	}
 	if len(identity) != 8 {
 		return fmt.Errorf("topic %s: the journal's producer id has %d bytes, not 8", s.topic, len(identity))
@@ -126,10 +130,8 @@ func (s *sink) Recover(_ context.Context, identity, token []byte) error {
 	return nil
 }
 
-// append writes a batch of one partition; the builder is empty afterwards.
-func (s *sink) append(n int, b *wire.Builder) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+// appendLocked writes a batch of one partition.
+func (s *sink) appendLocked(n int, b *wire.Builder) error {
 	p := &s.mu.parts[n]
 	records := int32(b.Count())
 	if s.transactional {
@@ -145,41 +147,66 @@ func (s *sink) append(n int, b *wire.Builder) error {
 	return nil
 }
 
-// Prepare waits until everything appended is durable.
-func (s *sink) Prepare(ctx context.Context, _ int64) ([]byte, error) {
+// Seal notes how far the epoch goes. From now on a transactional sink appends nothing
+// until the epoch is committed.
+func (s *sink) Seal() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.durable {
-		return nil, nil
-	}
-	var written []int
+	written := false
 	for i := range s.mu.parts {
 		p := &s.mu.parts[i]
-		if p.last < 0 {
-			continue
-		}
-		if err := s.mu.topic.Partitions[i].WaitDurable(ctx, p.last); err != nil {
-			return nil, fmt.Errorf("topic %s, partition %d: %w", s.topic, i, err)
-		}
-		written = append(written, i)
+		p.sealed, p.last = p.last, -1
+		written = written || p.sealed >= 0
 	}
-	if !s.transactional || written == nil {
-		s.forget()
+	if written && s.transactional {
+		s.mu.gate.shut()
+	}
+}
+
+// Prepare waits until everything sealed is durable, and the markers before it in all
+// partitions: the token that it gives takes the place of the one that could make them
+// anew.
+func (s *sink) Prepare(ctx context.Context, _ int64) ([]byte, error) {
+	ends, markers, topic, err := s.sealed()
+	if err != nil || !s.durable || len(ends) == 0 {
+		return nil, err
+	}
+	for _, e := range append(markers, ends...) {
+		if err := topic.Partitions[e.partition].WaitDurable(ctx, e.last); err != nil {
+			return nil, fmt.Errorf("topic %s, partition %d: %w", s.topic, e.partition, err)
+		}
+	}
+	if !s.transactional {
 		return nil, nil
 	}
-	token := append([]byte(nil), s.mu.topic.ID[:]...)
-	for _, i := range written {
-		token = binary.AppendUvarint(token, uint64(i))
-		token = binary.AppendUvarint(token, uint64(s.mu.parts[i].last+1))
+	token := append([]byte(nil), topic.ID[:]...)
+	for _, e := range ends {
+		token = binary.AppendUvarint(token, uint64(e.partition))
+		token = binary.AppendUvarint(token, uint64(e.last+1))
 	}
-	s.forget()
 	return token, nil
 }
 
-func (s *sink) forget() {
+// end is the last record in a partition that is waited for.
+type end struct {
+	partition int
+	last      int64
+}
+
+// sealed are the ends of the sealed epoch, and the last markers.
+func (s *sink) sealed() (ends, markers []end, topic Topic, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for i := range s.mu.parts {
-		s.mu.parts[i].last = -1
+		p := &s.mu.parts[i]
+		if p.sealed >= 0 {
+			ends = append(ends, end{i, p.sealed})
+		}
+		if p.marker >= 0 {
+			markers = append(markers, end{i, p.marker})
+		}
 	}
+	return ends, markers, s.mu.topic, s.mu.gate.err
 }
 
 // decodeToken is the end offset by partition; a token of a topic that was deleted
@@ -209,27 +236,38 @@ func (s *sink) decodeToken(token []byte) (map[int]int64, error) {
 	return ends, nil
 }
 
-// Commit appends the markers of the token's transactions that are still open.
+// Commit appends the markers of the token's transactions that are still open, and
+// right behind each what the writers were made to keep: one sync makes both durable.
 func (s *sink) Commit(_ context.Context, token []byte) error {
+	writers := s.lockWriters()
+	defer unlock(writers)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	ends, err := s.decodeToken(token)
 	if err != nil {
 		return err
 	}
-	for i, end := range ends {
-		if i >= len(s.mu.topic.Partitions) {
-			continue
+	for i := range s.mu.parts {
+		if end, named := ends[i]; named {
+			if err := s.commitLocked(i, end); err != nil {
+				return err
+			}
 		}
-		p := s.mu.topic.Partitions[i]
-		if state, ok := p.Producer(s.mu.producerID); !ok || state.TxnFirst < 0 || state.TxnFirst >= end {
-			continue
-		}
-		if err := s.mark(i, s.mu.epoch, true); err != nil {
-			return err
-		}
-		s.mu.parts[i].open = false
+		s.handOver(i, writers)
 	}
+	s.mu.gate.open()
+	return nil
+}
+
+func (s *sink) commitLocked(i int, end int64) error {
+	state, ok := s.mu.topic.Partitions[i].Producer(s.mu.producerID)
+	if !ok || state.TxnFirst < 0 || state.TxnFirst >= end {
+		return nil
+	}
+	if err := s.mark(i, s.mu.epoch, true); err != nil {
+		return err
+	}
+	s.mu.parts[i].open = false
 	return nil
 }
 
@@ -237,6 +275,7 @@ func (s *sink) Commit(_ context.Context, token []byte) error {
 func (s *sink) Abort(context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.mu.gate.open()
 	var errs []error
 	for i := range s.mu.parts {
 		if !s.mu.parts[i].open {
@@ -281,8 +320,8 @@ func (s *sink) Close() error {
 }
 
 // Writer opens the writer of a worker.
-func (s *sink) Writer(context.Context, int, int) (connector.Writer, error) {
-	return newWriter(s)
+func (s *sink) Writer(ctx context.Context, _, _ int) (connector.Writer, error) {
+	return newWriter(ctx, s)
 }
 
 func (s *sink) now() int64 {

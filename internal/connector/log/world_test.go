@@ -15,7 +15,8 @@ import (
 type world struct {
 	t      *testing.T
 	fs     *vfs.Mem
-	id     byte // of the topic: each that is made has another
+	files  vfs.FS // over fs; nil: fs itself
+	id     byte   // of the topic: each that is made has another
 	config commitlog.Config
 	logs   []*commitlog.Log
 	next   int64 // producer id
@@ -25,8 +26,12 @@ type world struct {
 var testNow = time.UnixMilli(1e12)
 
 func (w *world) open(partition int) {
+	var fs vfs.FS = w.fs
+	if w.files != nil {
+		fs = w.files
+	}
 	log, err := commitlog.Open(commitlog.Options{
-		FS: w.fs, Dir: filepath.Join("data", fmt.Sprintf("t%d-%d", w.id, partition)), TopicID: w.topicID(), Config: w.config,
+		FS: fs, Dir: filepath.Join("data", fmt.Sprintf("t%d-%d", w.id, partition)), TopicID: w.topicID(), Config: w.config,
 		Now: func() time.Time { return testNow },
 	})
 	if err != nil {
@@ -81,6 +86,8 @@ func (w *world) settle() {
 		}
 	}
 }
+
+func (w *world) Topics() []string { return []string{"t"} }
 
 func (w *world) EnsureTopic(name string, partitions int, _ map[string]string) (Topic, error) {
 	if name != "t" {

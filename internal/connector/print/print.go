@@ -44,6 +44,7 @@ func (s *sink) ChangelogMode(query types.KindSet) types.KindSet { return query }
 func (s *sink) Transactional() bool                             { return false }
 func (s *sink) Identity(context.Context) ([]byte, error)        { return nil, nil }
 func (s *sink) Recover(context.Context, []byte, []byte) error   { return nil }
+func (s *sink) Seal()                                           {}
 func (s *sink) Prepare(context.Context, int64) ([]byte, error)  { return nil, nil }
 func (s *sink) Commit(context.Context, []byte) error            { return nil }
 func (s *sink) Abort(context.Context) error                     { return nil }

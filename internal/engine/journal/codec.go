@@ -33,10 +33,10 @@ type reader struct {
 	bad     bool
 }
 
-// newReader reads the version and refuses others.
+// newReader reads the version and refuses those to come.
 func newReader(b []byte) *reader {
 	r := &reader{b: b}
-	if r.version = r.byte(); r.version != version {
+	if r.version = r.byte(); r.version < 1 || r.version > version {
 		r.fail()
 	}
 	return r

@@ -10,33 +10,59 @@ import (
 //
 //	open │ begin? │ state … │ commit
 //
-// The batch that carries a record has its checksum; records have none of their
-// own. A record's key is its kind, one byte; its value is, with uv an unsigned
-// and sv a signed varint, and bytes a uv length and so many bytes:
+// A snapshot is all state, in pieces, which are spread over as many runs as it
+// takes: what is written is always the rows as they are after the run's epoch, so
+// that pieces and changes, applied in their order, give the state at the end.
 //
-//	open 'O'    version 1 │ epoch uv │ full 1
+//	run n        open │ begin │ piece … state … │ commit   it begins here
+//	run n+1 …    open │ piece … state … │ commit
+//	run m        open │ piece … state … │ commit, complete
+//
+// Reading begins with run n once run m is committed; until then with the snapshot
+// before. A full run is a snapshot that is begun and completed in one run.
+//
+// The batch that carries a record has its checksum; records have none of their
+// own. Pieces lie in batches of their own, and the commit record says which: so
+// damage that hit nothing but pieces of an unfinished snapshot is known to have
+// cost nothing else. A run says which commit record it follows: so damage between
+// the two, which is what a crash leaves, is known to have cost nothing at all.
+//
+// A record's key is its kind, one byte; its value is, with uv an unsigned and sv a
+// signed varint, and bytes a uv length and so many bytes:
+//
+//	open 'O'    version 1 │ epoch uv │ full 1 │ follows uv │ workers uv
 //	            full: the run holds everything, and replaces all before it
+//	            follows: the offset of the commit record before, plus 1; 0: none
+//	            workers: that wrote the run, so that a restart with as many gives each
+//	            its own records; 0: not known
 //	begin 'B'   version 1 │ job bytes │ key groups uv
 //	            │ n uv │ n × node ID bytes
 //	            │ n uv │ n × source: node uv │ m uv │ m × split: ID bytes, start bytes?, end bytes?
 //	            │ n uv │ n × sink: node uv, identity bytes?
-//	state 'S'   version 1 │ node uv │ worker uv │ delta, as package state encodes it
+//	piece 'P'   version 1 │ node uv │ worker uv │ rows, as package state encodes them
+//	state 'S'   the same, of what the epoch changed
 //	commit 'C'  version 1 │ epoch uv │ records of the run, itself included uv
+//	            │ complete 1 │ bytes of the snapshot uv
+//	            │ n uv │ n × range of pieces: records after the open record uv, length uv
 //	            │ time sv (ms) │ finished 1
 //	            │ n uv │ n × split: source uv, split uv, position bytes?, watermark sv, flags 1
 //	            │ n uv │ n × node: node uv, input sv, watermark sv, idle 1, m uv, m × counter uv
 //	            │ n uv │ n × token: sink uv, token bytes?
 //
-// where bytes? has the length plus one, and 0 for nil. Splits and nodes are
-// named by their place in the begin record; those that did not change since the
-// last commit record may be left out, except in a full run.
+// where bytes? has the length plus one, and 0 for nil. Splits and nodes are named by
+// their place in the begin record; those that did not change since the last commit
+// record may be left out, except in a run with a begin record.
+//
+// Version 1 had neither follows nor workers, nor the second and third line of the
+// commit record, and knew full runs only, whose state records hold everything.
 const (
 	kindOpen   = 'O'
 	kindBegin  = 'B'
+	kindPiece  = 'P'
 	kindState  = 'S'
 	kindCommit = 'C'
 
-	version = 1
+	version = 2
 )
 
 // Begin is what a job is for ever, decided at its first start.
@@ -102,14 +128,27 @@ type Token struct {
 	Token []byte
 }
 
-func appendOpen(b []byte, epoch int64, full bool) []byte {
-	return appendBool(appendInt(append(b, version), epoch), full)
+// openRecord begins a run.
+type openRecord struct {
+	epoch   int64
+	full    bool
+	follows int64 // the offset of the commit record before, plus 1; 0: none
+	chained bool  // follows is known: not in version 1
+	workers int
 }
 
-func parseOpen(b []byte) (epoch int64, full bool, err error) {
+func (o openRecord) append(b []byte) []byte {
+	b = appendBool(appendInt(append(b, version), o.epoch), o.full)
+	return appendInt(appendInt(b, o.follows), int64(o.workers))
+}
+
+func parseOpen(b []byte) (openRecord, error) {
 	r := newReader(b)
-	epoch, full = r.int(), r.bool()
-	return epoch, full, r.err("open")
+	o := openRecord{epoch: r.int(), full: r.bool()}
+	if r.version > 1 {
+		o.chained, o.follows, o.workers = true, r.int(), int(r.int())
+	}
+	return o, r.err("open")
 }
 
 func (x *Begin) append(b []byte) []byte {
@@ -168,8 +207,24 @@ const (
 	flagDone
 )
 
-func (c *Commit) append(b []byte, records int) []byte {
-	b = appendInt(appendInt(append(b, version), c.Epoch), int64(records))
+// extent is what a commit record says of the run that it closes.
+type extent struct {
+	records  int
+	complete bool  // with this run the snapshot begun last is complete
+	snapshot int64 // its bytes
+	pieces   []span
+}
+
+// span is a range of a run's records.
+type span struct{ from, count int64 }
+
+func (c *Commit) append(b []byte, e extent) []byte {
+	b = appendInt(appendInt(append(b, version), c.Epoch), int64(e.records))
+	b = appendInt(appendBool(b, e.complete), e.snapshot)
+	b = appendInt(b, int64(len(e.pieces)))
+	for _, p := range e.pieces {
+		b = appendInt(appendInt(b, p.from), p.count)
+	}
 	b = appendBool(appendSigned(b, c.Time.UnixMilli()), c.Finished)
 	b = appendInt(b, int64(len(c.Splits)))
 	for _, s := range c.Splits {
@@ -200,10 +255,16 @@ func (c *Commit) append(b []byte, records int) []byte {
 }
 
 // parseCommit reads a commit record; begin bounds what its indexes may be.
-func parseCommit(b []byte, begin *Begin) (c *Commit, records int, err error) {
+func parseCommit(b []byte, begin *Begin) (c *Commit, e extent, err error) {
 	r := newReader(b)
 	c = &Commit{Epoch: r.int()}
-	records = int(r.int())
+	e.records = int(r.int())
+	if r.version > 1 {
+		e.complete, e.snapshot = r.bool(), r.int()
+		for range r.count() {
+			e.pieces = append(e.pieces, span{r.int(), r.int()})
+		}
+	}
 	c.Time = time.UnixMilli(r.signed())
 	c.Finished = r.bool()
 	for range r.count() {
@@ -226,10 +287,10 @@ func parseCommit(b []byte, begin *Begin) (c *Commit, records int, err error) {
 	for range r.count() {
 		c.Tokens = append(c.Tokens, Token{Sink: r.index(len(begin.Sinks)), Token: r.bytes()})
 	}
-	return c, records, r.err("commit")
+	return c, e, r.err("commit")
 }
 
 // errVersion says that a record is of a later format.
 func errVersion(v byte) error {
-	return fmt.Errorf("is of format version %d, this program reads version %d", v, version)
+	return fmt.Errorf("is of format version %d, this program reads versions up to %d", v, version)
 }

@@ -3,7 +3,6 @@ package journal
 import (
 	"fmt"
 	"math"
-	"slices"
 	"time"
 )
 
@@ -18,68 +17,89 @@ type Recovered struct {
 	Splits [][]SplitMark
 	Nodes  []NodeMark
 	Tokens [][]byte
-	// Damage was found behind the last commit record; what it hit was not
-	// committed, and is dropped.
+	// Damage was found where it cost nothing that was committed: behind the last
+	// commit record, between two runs, in pieces of a snapshot that is not used.
 	Damage []Damage
 
-	log         Log
-	first, last int64          // offsets of the last full run's open record, of the last commit record
-	dropped     map[int64]bool // open records of runs without a commit record
-	since       int64
-	snapshot    int64
+	log      Log
+	first    int64          // offset of the open record with which the snapshot begins
+	through  int64          // of the commit record that completes it
+	last     int64          // of the last commit record
+	harmless map[int64]bool // where Damage begins
+	dropped  map[int64]bool // open records of runs without a commit record
+	since    int64
+	size     int64
 }
 
-// Damage is a place of the log that cannot be read.
+// Damage is a place of the log that cannot be read, up to but not including End.
 type Damage struct {
-	Offset int64
-	Reason string
+	Offset, End int64
+	Reason      string
 }
 
 func (d Damage) String() string {
 	return fmt.Sprintf("journal: the record at offset %d is damaged: %s", d.Offset, d.Reason)
 }
 
-// Open reads a journal to its last commit record. It returns nil for a journal
-// in which nothing was ever committed: the job is new.
+// Open reads a journal to its last commit record, from the beginning of its last
+// complete snapshot. It returns nil for a journal in which nothing was ever
+// committed: the job is new.
 //
-// Damage behind the last commit record is what a crash leaves; it is reported.
-// Any other is refused, because it is not known what the job has lost:
+// Damage that is known to have cost nothing is reported. Any other is refused,
+// because it is not known what the job has lost:
 //
-//	… commit │ open state ✗                     the last commit counts
-//	… commit │ open state ✗ │ open … commit     refused
-//	… ✗ … │ open(full) begin state … commit     nothing before a full run counts
+//	… commit │ open state ✗                       the last commit counts
+//	… commit │ open state ✗ │ open … commit       if that run says which it follows
+//	… │ open piece ✗ state commit                 an older snapshot is used
+//	… │ open piece state ✗ commit                 refused
+//	… ✗ … │ begin … complete …                    nothing before it counts
 func Open(log Log) (*Recovered, error) {
-	r := &recovery{rec: &Recovered{log: log, dropped: make(map[int64]bool)}}
-	err := scan(log, log.Start(), log.End(), r.record, r.damage)
-	if err == nil {
-		err = r.lost
-	}
-	if err != nil {
+	r := &recovery{log: log, lastCommit: -1}
+	if err := scan(log, log.Start(), log.End(), r.record, r.damage); err != nil {
 		return nil, err
 	}
-	if r.rec.Begin == nil {
+	if r.lost != nil {
+		return nil, r.lost
+	}
+	switch {
+	case r.base == nil && log.Start() > 0 && len(r.damages) > 0:
+		return nil, fmt.Errorf("%s; it was part of the only snapshot, so what the job had is not known", r.damages[0])
+	case r.base == nil && log.Start() > 0:
+		return nil, fmt.Errorf("journal: it begins with offset %d, and has no snapshot from there on", log.Start())
+	case r.base == nil:
 		return nil, nil
 	}
-	r.rec.Damage = r.damages
-	return r.rec, nil
+	r.note(r.damages)
+	for _, d := range r.noted {
+		if d.Offset >= r.base.first {
+			r.base.Damage = append(r.base.Damage, d)
+			r.base.harmless[d.Offset] = true
+		}
+	}
+	return r.base, nil
 }
 
-// recovery follows the runs of a journal.
+// recovery follows the runs of a journal. It keeps two states: that of the last
+// complete snapshot with all runs since, and that of the snapshot which has begun
+// after it, to which each run is applied as well.
 type recovery struct {
-	rec     *Recovered
-	damages []Damage // since the last full run
-	lost    error    // an epoch that was committed and cannot be read; a full run heals it
-	run     run
+	log        Log
+	base, next *Recovered
+	lost       error    // why base cannot be followed any further; nil if it can
+	damages    []Damage // since the last commit record
+	noted      []Damage // that cost nothing
+	lastCommit int64    // offset of the last commit record, -1: none
+	run        run
 }
 
 // run is the run being read.
 type run struct {
-	open, full bool
-	epoch      int64
-	offset     int64 // of the open record
-	records    int
-	bytes      int64
-	begin      *Begin
+	open    bool
+	head    openRecord
+	offset  int64 // of the open record
+	records int64 // that could be read
+	bytes   int64 // of them, but for pieces
+	begin   *Begin
 }
 
 func (r *recovery) damage(d Damage) error {
@@ -87,21 +107,28 @@ func (r *recovery) damage(d Damage) error {
 	return nil
 }
 
+func (r *recovery) note(ds []Damage) { r.noted = append(r.noted, ds...) }
+
 func (r *recovery) record(rec record) error {
 	if rec.kind == kindOpen {
-		epoch, full, err := parseOpen(rec.value)
+		head, err := parseOpen(rec.value)
 		if err != nil {
 			return refuse(rec.offset, err)
 		}
-		if r.run.open {
-			r.rec.dropped[r.run.offset] = true
+		r.drop()
+		if head.chained && head.follows > r.lastCommit+1 && len(r.damages) > 0 && (r.base != nil || r.next != nil) {
+			// This run was not committed perhaps, but it knows of one that was.
+			r.lose(fmt.Errorf("%s; an epoch was committed there, so what the job lost is not known", covering(r.damages, head.follows-1)))
+			r.next = nil
 		}
-		r.run = run{open: true, full: full, epoch: epoch, offset: rec.offset}
+		r.run = run{open: true, head: head, offset: rec.offset}
 	}
 	r.run.records++
-	r.run.bytes += int64(len(rec.value))
+	if rec.kind != kindPiece {
+		r.run.bytes += int64(len(rec.value))
+	}
 	switch rec.kind {
-	case kindOpen, kindState:
+	case kindOpen, kindState, kindPiece:
 		return nil
 	case kindBegin:
 		begin, err := parseBegin(rec.value)
@@ -116,47 +143,153 @@ func (r *recovery) record(rec record) error {
 	return refuse(rec.offset, fmt.Errorf("is of unknown kind %q", rec.kind))
 }
 
+// covering is the damage that an offset lies in, or the first.
+func covering(ds []Damage, offset int64) Damage {
+	for _, d := range ds {
+		if d.Offset <= offset && offset < d.End {
+			return d
+		}
+	}
+	return ds[0]
+}
+
+// drop notes that the open run has no commit record.
+func (r *recovery) drop() {
+	if !r.run.open {
+		return
+	}
+	for _, at := range []*Recovered{r.base, r.next} {
+		if at != nil {
+			at.dropped[r.run.offset] = true
+		}
+	}
+}
+
 // commit takes the open run into account.
 func (r *recovery) commit(rec record) error {
-	run, out := r.run, r.rec
+	run := r.run
 	r.run.open = false
-	if run.open && run.full && run.begin != nil {
-		// Nothing before this run counts any more.
-		r.damages = slices.DeleteFunc(r.damages, func(d Damage) bool { return d.Offset < run.offset })
-		r.lost = nil
-		out.reset(run.begin, run.offset)
-	}
-	switch {
-	case r.lost != nil:
-		return nil
-	case len(r.damages) > 0:
-		r.lost = fmt.Errorf("%s; an epoch was committed after it, at offset %d, so what the job lost is not known", r.damages[0], rec.offset)
-		return nil
-	case out.Begin == nil:
-		r.lost = fmt.Errorf("journal: offset %d commits an epoch, but the snapshot that it builds on is missing", rec.offset)
+	begin := r.begin()
+	if begin == nil {
+		r.lose(fmt.Errorf("journal: offset %d commits an epoch, but the snapshot that it builds on is missing", rec.offset))
 		return nil
 	}
-	c, records, err := parseCommit(rec.value, out.Begin)
+	c, e, err := parseCommit(rec.value, begin)
 	if err != nil {
 		return refuse(rec.offset, err)
 	}
-	if !run.open || c.Epoch != run.epoch || records != run.records {
-		return refuse(rec.offset, fmt.Errorf("commits %d records of epoch %d, the run has %d of epoch %d", records, c.Epoch, run.records, run.epoch))
+	before, pieces, within := r.sort(run, e)
+	if run.begin != nil && run.open {
+		r.next = newRecovered(r.log, run.begin, run.offset)
+	} else if len(before) > 0 {
+		r.next = nil
 	}
-	out.apply(c, rec.offset)
-	if out.since += run.bytes; run.full {
-		out.since, out.snapshot = 0, run.bytes
+	if len(within)+len(pieces) > 0 {
+		r.next = nil // it lacks a piece at least
+	}
+	if len(before)+len(within) == 0 && !run.is(c, e, rec.offset, pieces) {
+		r.next = nil
+		r.lose(refuse(rec.offset, fmt.Errorf("commits %d records of epoch %d, the run has %d of epoch %d", e.records, c.Epoch, run.records, run.head.epoch)))
+	}
+	if cost := append(before, within...); len(cost) > 0 {
+		r.lose(fmt.Errorf("%s; an epoch was committed after it, at offset %d, so what the job lost is not known", cost[0], rec.offset))
+	}
+	if all := append(pieces, append(before, within...)...); r.base == nil && r.next == nil && len(all) > 0 {
+		r.lose(fmt.Errorf("%s; it was part of the only snapshot, so what the job had is not known", all[0]))
+	}
+	r.damages, r.lastCommit = nil, rec.offset
+	r.apply(c, rec.offset, run.bytes)
+	if r.next != nil && (e.complete || run.head.full) {
+		r.base, r.next, r.lost = r.next, nil, nil
+		r.base.through = rec.offset
+		if r.base.size = e.snapshot; !run.head.chained {
+			r.base.size, r.base.since = run.bytes, 0
+		}
 	}
 	return nil
+}
+
+// begin is what bounds the numbers of a commit record: it is the same in all
+// snapshots of a journal.
+func (r *recovery) begin() *Begin {
+	switch {
+	case r.run.begin != nil:
+		return r.run.begin
+	case r.next != nil:
+		return r.next.Begin
+	case r.base != nil:
+		return r.base.Begin
+	}
+	return nil
+}
+
+// sort parts the damage since the last commit record into what lay before the run
+// and may have been an epoch, what hit pieces only, and what hit other records of
+// the run. What is known to have cost nothing is noted.
+func (r *recovery) sort(run run, e extent) (before, pieces, within []Damage) {
+	known := run.open && run.head.chained && run.head.follows == r.lastCommit+1
+	for _, d := range r.damages {
+		switch inside := run.open && d.Offset >= run.offset; {
+		case inside && run.hasOnlyPieces(d, e):
+			pieces = append(pieces, d)
+			r.note([]Damage{d})
+		case inside:
+			within = append(within, d)
+		case known:
+			r.note([]Damage{d})
+		default:
+			before = append(before, d)
+		}
+	}
+	if run.open && run.head.chained && !known && len(before) == 0 && r.base != nil && r.lost == nil {
+		// A run between was lost without a trace.
+		before = []Damage{{Offset: r.lastCommit + 1, End: run.offset, Reason: "a commit record is missing"}}
+	}
+	return before, pieces, within
+}
+
+func (r run) hasOnlyPieces(d Damage, e extent) bool {
+	for _, p := range e.pieces {
+		if from := r.offset + p.from; from <= d.Offset && d.End <= from+p.count {
+			return true
+		}
+	}
+	return false
+}
+
+// is says whether a commit record is this run's.
+func (r run) is(c *Commit, e extent, offset int64, lost []Damage) bool {
+	n := r.records
+	for _, d := range lost {
+		n += d.End - d.Offset
+	}
+	return r.open && c.Epoch == r.head.epoch && int64(e.records) == n && offset-r.offset+1 == n
+}
+
+// lose says that base ends here.
+func (r *recovery) lose(err error) {
+	if r.lost == nil {
+		r.lost = err
+	}
+}
+
+// apply takes a commit record over to both states.
+func (r *recovery) apply(c *Commit, offset, bytes int64) {
+	if r.base != nil && r.lost == nil {
+		r.base.apply(c, offset, bytes)
+	}
+	if r.next != nil {
+		r.next.apply(c, offset, bytes)
+	}
 }
 
 func refuse(offset int64, err error) error {
 	return fmt.Errorf("journal: the record at offset %d %w", offset, err)
 }
 
-// reset begins anew with a full run.
-func (rec *Recovered) reset(begin *Begin, offset int64) {
-	rec.Begin, rec.first = begin, offset
+// newRecovered begins with the snapshot whose first run is at offset.
+func newRecovered(log Log, begin *Begin, offset int64) *Recovered {
+	rec := &Recovered{log: log, Begin: begin, first: offset, dropped: map[int64]bool{}, harmless: map[int64]bool{}}
 	rec.Splits = make([][]SplitMark, len(begin.Sources))
 	for i, s := range begin.Sources {
 		for j, sp := range s.Splits {
@@ -168,11 +301,12 @@ func (rec *Recovered) reset(begin *Begin, offset int64) {
 		rec.Nodes[i] = NodeMark{Node: i, Input: math.MinInt64, Watermark: math.MinInt64}
 	}
 	rec.Tokens = make([][]byte, len(begin.Sinks))
-	clear(rec.dropped)
+	return rec
 }
 
-func (rec *Recovered) apply(c *Commit, offset int64) {
+func (rec *Recovered) apply(c *Commit, offset, bytes int64) {
 	rec.Epoch, rec.Time, rec.Finished, rec.last = c.Epoch, c.Time, c.Finished, offset
+	rec.since += bytes
 	for _, s := range c.Splits {
 		rec.Splits[s.Source][s.Split] = s
 	}
@@ -186,17 +320,28 @@ func (rec *Recovered) apply(c *Commit, offset int64) {
 	}
 }
 
-// State reads the state records of all committed runs since the last full one,
-// in their order. delta is valid during the call.
+// State reads the pieces of the snapshot and what the committed runs since it
+// began have changed, in their order. delta is valid during the call.
 func (rec *Recovered) State(apply func(node, worker int, delta []byte) error) error {
-	skip := false
+	return rec.StateOf(func(node, worker, _ int, delta []byte) error { return apply(node, worker, delta) })
+}
+
+// StateOf is State, and says how many workers there were when a record was written;
+// 0: not known.
+func (rec *Recovered) StateOf(apply func(node, worker, workers int, delta []byte) error) error {
+	skip, workers := false, 0
 	visit := func(r record) error {
 		switch r.kind {
 		case kindOpen:
 			skip = rec.dropped[r.offset]
-		case kindState:
-			if skip {
-				return nil
+			head, err := parseOpen(r.value)
+			if err != nil {
+				return refuse(r.offset, err)
+			}
+			workers = head.workers
+		case kindState, kindPiece:
+			if skip || r.kind == kindPiece && r.offset > rec.through {
+				return nil // what a later snapshot would say again
 			}
 			node, worker, delta, err := parseState(r.value)
 			if err == nil && node >= len(rec.Begin.Nodes) {
@@ -205,11 +350,16 @@ func (rec *Recovered) State(apply func(node, worker int, delta []byte) error) er
 			if err != nil {
 				return refuse(r.offset, err)
 			}
-			return apply(node, worker, delta)
+			return apply(node, worker, workers, delta)
 		}
 		return nil
 	}
 	// The range was read whole when the journal was opened.
-	broken := func(d Damage) error { return fmt.Errorf("%s", d) }
+	broken := func(d Damage) error {
+		if rec.harmless[d.Offset] {
+			return nil
+		}
+		return fmt.Errorf("%s", d)
+	}
 	return scan(rec.log, rec.first, rec.last+1, visit, broken)
 }

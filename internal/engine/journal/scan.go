@@ -22,10 +22,11 @@ func scan(log Log, from, end int64, visit func(record) error, damaged func(Damag
 	for next := from; next < end; {
 		batch, err := s.batch(next)
 		if err != nil {
-			if err := damaged(Damage{Offset: next, Reason: err.Error()}); err != nil {
+			d := Damage{Offset: next, End: s.resume(next+1, end), Reason: err.Error()}
+			if err := damaged(d); err != nil {
 				return err
 			}
-			next = s.resume(next+1, end)
+			next = d.End
 			continue
 		}
 		if err := s.visit(batch, next, end, visit); err != nil {

@@ -184,7 +184,6 @@ func (o *groupAgg) cut(b *vec.Batch, from int, lazy bool) int {
 		}
 		seen.put(id, count)
 	}
-	seen.end(o.ids[from:])
 	return to
 }
 
@@ -230,30 +229,3 @@ func (o *groupAgg) emitFinal(out Emit) error {
 
 // makeOnly makes the one group of a table without keys.
 func (o *groupAgg) makeOnly() int32 { return o.groups.Make(nil, 0) }
-
-// seen maps ids to small numbers for a moment, without hashing or clearing more
-// than was set.
-type seen struct {
-	vals []int32
-	set  []bool
-}
-
-func (s *seen) begin(ids []int32) {
-	top := int32(-1)
-	for _, id := range ids {
-		top = max(top, id)
-	}
-	if n := int(top) + 1; n > len(s.vals) {
-		s.vals, s.set = make([]int32, 2*n), make([]bool, 2*n)
-	}
-}
-
-func (s *seen) get(id int32) (int32, bool) { return s.vals[id], s.set[id] }
-
-func (s *seen) put(id, v int32) { s.vals[id], s.set[id] = v, true }
-
-func (s *seen) end(ids []int32) {
-	for _, id := range ids {
-		s.set[id] = false
-	}
-}

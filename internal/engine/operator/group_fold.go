@@ -14,15 +14,14 @@ type folded struct {
 	// step numbers the steps; marks[id] is the one in which a group changed last.
 	step  uint32
 	marks []uint32
+	room  vec.Room
 }
 
 // remember notes groups that change for the first time in this step.
 func (f *folded) remember(o *groupAgg, ids []int32) error {
 	f.fresh = f.fresh[:0]
+	f.marks = vec.Extend(&f.room, f.marks, o.groups.Size(), vec.MaxRows)
 	for _, id := range ids {
-		for int(id) >= len(f.marks) {
-			f.marks = append(f.marks, f.step)
-		}
 		if f.marks[id] != f.step+1 {
 			f.marks[id] = f.step + 1
 			f.fresh = append(f.fresh, id)

@@ -102,7 +102,6 @@ func (r *run) begin(b *vec.Batch, rows, ids []int32, counts []int64) {
 		prevs[pos], levels[pos], after[pos] = prev, level, count
 		pos++
 	}
-	r.seen.end(ids)
 	r.rows, r.ids, r.first = kept[:pos], groups[:pos], first[:pos]
 	r.prev, r.level, r.count = prevs[:pos], levels[:pos], after[:pos]
 	r.firsts, r.lasts = firsts, lasts

@@ -111,18 +111,18 @@ func newJoinSide(all []types.Type, keys []int) joinSide {
 
 func (o *join) Open(ctx *Context) error {
 	o.ctx = ctx
-	o.sides[0].open(ctx, "left", o.spec.LeftTTL)
-	o.sides[1].open(ctx, "right", o.spec.RightTTL)
+	o.sides[0].open(ctx, "left", o.spec.LeftTTL, o.spec.FinalOnly)
+	o.sides[1].open(ctx, "right", o.spec.RightTTL, o.spec.FinalOnly)
 	if o.spec.FinalOnly {
 		o.ended = openEnded(ctx.State)
 	}
 	return nil
 }
 
-func (s *joinSide) open(ctx *Context, name string, ttl time.Duration) {
+func (s *joinSide) open(ctx *Context, name string, ttl time.Duration, pinned bool) {
 	spec := state.TableSpec{
 		Name: name, Key: columnTypes(s.types, s.layout), HashKey: len(s.keys),
-		Value: []types.Type{countType}, Index: []int{}, TTL: ttl,
+		Value: []types.Type{countType}, Index: []int{}, TTL: ttl, Pinned: pinned,
 	}
 	if s.tracked {
 		spec.Value = append(spec.Value, countType)

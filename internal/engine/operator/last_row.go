@@ -148,7 +148,6 @@ func (o *lastRow) Process(_ int, b *vec.Batch, out Emit) error {
 	}
 	res := o.gather(b)
 	o.write(b)
-	o.seen.end(o.ids)
 	return o.emit(res, out)
 }
 

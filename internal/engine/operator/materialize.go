@@ -2,6 +2,7 @@ package operator
 
 import (
 	"slices"
+	"time"
 
 	"github.com/millrace/millrace/internal/types"
 	"github.com/millrace/millrace/internal/vec"
@@ -14,6 +15,8 @@ type UpsertMaterializeSpec struct {
 	Input []types.Type
 	// Keys are the primary key's columns; the input is distributed by them.
 	Keys []int
+	// TTL is how long rows are kept; 0: for ever.
+	TTL time.Duration
 }
 
 // materialize keeps all rows of a key in the order in which they came, and shows the
@@ -41,11 +44,12 @@ func NewUpsertMaterialize(spec UpsertMaterializeSpec) Operator { return &materia
 func (o *materialize) Open(ctx *Context) error {
 	o.ctx = ctx
 	k := len(o.spec.Keys)
-	o.rows = openSerial(ctx.State, "rows", o.spec.Input, slices.Clone(o.spec.Keys), k, countTo(k))
+	o.rows = serialSpec{spills: true, ttl: o.spec.TTL}.open(ctx.State, "rows", o.spec.Input, slices.Clone(o.spec.Keys), k, countTo(k))
 	return nil
 }
 
 func (o *materialize) Process(_ int, b *vec.Batch, out Emit) error {
+	o.ctx.State.Tick(o.ctx.Eval.Now)
 	t := o.rows.table
 	t.Hold() // what goes is emitted from where it was
 	defer t.Release()

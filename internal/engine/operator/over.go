@@ -27,7 +27,7 @@ type OverSpec struct {
 	// unbounded.
 	Preceding int64
 	Calls     []AggCall
-	// TTL is how long a partition is remembered; 0: for ever.
+	// TTL is how long a partition of an unbounded frame is remembered; 0: for ever.
 	TTL time.Duration
 }
 
@@ -107,6 +107,9 @@ func (o *over) keep(col int) int {
 func (o *over) Open(ctx *Context) error {
 	o.ctx = ctx
 	k := len(o.spec.Partition)
+	if o.bounded() {
+		o.spec.TTL = 0 // the rows of a frame and what was made of them go together
+	}
 	o.pending = openSerial(ctx.State, "pending", o.spec.Input, slices.Clone(o.spec.Partition), k, []int{}, timeKey)
 	keys := columnTypes(o.spec.Input, o.spec.Partition)
 	o.accs = ctx.State.Table(state.TableSpec{

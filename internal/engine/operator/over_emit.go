@@ -101,7 +101,6 @@ func (c *overChunk) sort(at []int64, rows bool) {
 			c.last[pos] = int32(pos)
 		}
 	}
-	c.seen.end(c.groups)
 	c.order.level = c.level
 	c.order.sortByLevel()
 }

@@ -2,6 +2,7 @@ package operator
 
 import (
 	"slices"
+	"time"
 
 	"github.com/millrace/millrace/internal/engine/state"
 	"github.com/millrace/millrace/internal/types"
@@ -24,14 +25,25 @@ type serialTable struct {
 	ids    []int32
 }
 
+// serialSpec is what a serial table is kept as.
+type serialSpec struct {
+	// spills says that rows may leave memory: nobody holds their ids over steps.
+	spills bool
+	ttl    time.Duration
+}
+
 // openSerial declares the table. The first hash of the key columns decide the
 // worker; index are those, by place in the key, by which rows are chained: not nil,
 // for only chained rows have ages.
 func openSerial(s *state.Store, name string, in []types.Type, key []int, hash int, index []int, more ...types.Type) *serialTable {
+	return serialSpec{}.open(s, name, in, key, hash, index, more...)
+}
+
+func (p serialSpec) open(s *state.Store, name string, in []types.Type, key []int, hash int, index []int, more ...types.Type) *serialTable {
 	t := &serialTable{layout: key, rest: others(len(in), key), number: vec.New(countType, 0, 0)}
 	t.table = s.Table(state.TableSpec{
 		Name: name, Key: append(columnTypes(in, key), countType), HashKey: hash, Index: index,
-		Value: append(columnTypes(in, t.rest), more...),
+		Value: append(columnTypes(in, t.rest), more...), Pinned: !p.spills, TTL: p.ttl,
 	})
 	t.cols = rowColumns(t.table, len(in), key, t.rest)
 	return t

@@ -58,7 +58,7 @@ func (s *sessions) open(ctx *Context, spec *WindowAggregateSpec, cells []types.T
 	keys := columnTypes(spec.Input, spec.Keys)
 	s.table = ctx.State.Table(state.TableSpec{
 		Name: "sessions", Key: append(slices.Clone(keys), countType), HashKey: len(keys), Index: countTo(len(keys)),
-		Value: append(slices.Clone(cells), timeKey, timeKey),
+		Value: append(slices.Clone(cells), timeKey, timeKey), Pinned: true,
 	})
 	s.start, s.last = s.table.Value(len(cells)), s.table.Value(len(cells)+1)
 	s.number = vec.New(countType, 0, 0)

@@ -29,7 +29,7 @@ func (o *sessionTVF) Open(ctx *Context) error {
 	n := len(o.spec.Input)
 	in := append(slices.Clone(o.spec.Input), countType) // and the session's number
 	key := append(slices.Clone(o.spec.Keys), n)
-	o.rows = openSerial(ctx.State, "rows", in, key, len(o.spec.Keys), countTo(len(key)))
+	o.rows = serialSpec{spills: true}.open(ctx.State, "rows", in, key, len(o.spec.Keys), countTo(len(key)))
 	return nil
 }
 

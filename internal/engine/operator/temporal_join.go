@@ -73,7 +73,7 @@ func (o *temporalJoin) Open(ctx *Context) error {
 	o.rest = others(len(o.spec.Right), o.spec.RightKeys)
 	n := len(o.rest)
 	o.versions = ctx.State.Table(state.TableSpec{
-		Name: "versions", Key: append(columnTypes(o.spec.Right, o.spec.RightKeys), timeKey), HashKey: k, Index: countTo(k), Ordered: true,
+		Name: "versions", Key: append(columnTypes(o.spec.Right, o.spec.RightKeys), timeKey), HashKey: k, Index: countTo(k), Ordered: true, Pinned: true,
 		Value: append(columnTypes(o.spec.Right, o.rest), types.TBool.Required(), countType, types.TBytes.Required()),
 	})
 	o.cols = rowColumns(o.versions, len(o.spec.Right), o.spec.RightKeys, o.rest)

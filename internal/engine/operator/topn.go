@@ -106,7 +106,7 @@ func (o *topN) Open(ctx *Context) error {
 	case TopNRetract:
 		o.ident = left
 	}
-	spec := state.TableSpec{Name: "rows", HashKey: o.hashed, Index: []int{}, Ordered: true, TTL: o.spec.TTL}
+	spec := state.TableSpec{Name: "rows", HashKey: o.hashed, Index: []int{}, Ordered: true, TTL: o.spec.TTL, Pinned: o.spec.FinalOnly}
 	for i := range n {
 		spec.Index = append(spec.Index, i)
 	}

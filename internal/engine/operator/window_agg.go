@@ -148,7 +148,7 @@ func (o *windowAgg) Open(ctx *Context) error {
 	table := func(name string, times ...types.Type) *state.Table {
 		return ctx.State.Table(state.TableSpec{
 			Name: name, Key: append(slices.Clone(keys), times...), HashKey: len(keys),
-			Value: o.calls.types, Index: []int{len(keys) + len(times) - 1},
+			Value: o.calls.types, Index: []int{len(keys) + len(times) - 1}, Wide: true,
 		})
 	}
 	switch o.grid.kind {
@@ -223,10 +223,10 @@ func (o *windowAgg) refresh() {
 	o.in.pane.ready = false
 }
 
-// endsOf collects the distinct values of a key column.
+// endsOf collects the distinct values of the column that a table is chained by.
 func endsOf(t *state.Table, col int) ends {
 	var all ends
-	t.Scan(func(id int32) { all = append(all, t.Key(col).I64[id]) })
+	t.EachChain(func(id int32) { all = append(all, t.Key(col).I64[id]) })
 	slices.Sort(all)
 	return slices.Compact(all)
 }

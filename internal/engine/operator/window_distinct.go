@@ -44,7 +44,7 @@ func (o *windowAgg) openSet(name string, s valueSet) *windowSet {
 	flags := repeated(types.TBool.Required(), len(s.calls))
 	set := &windowSet{valueSet: s, from: vec.New(timeKey, 0, 0)}
 	set.table = o.ctx.State.Table(state.TableSpec{
-		Name: name, Key: key, HashKey: len(o.spec.Keys), Value: flags, Index: []int{len(key) - 1},
+		Name: name, Key: key, HashKey: len(o.spec.Keys), Value: flags, Index: []int{len(key) - 1}, Wide: true,
 	})
 	switch o.grid.kind {
 	case Hop:

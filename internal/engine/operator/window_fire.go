@@ -84,51 +84,38 @@ func (o *windowAgg) next() (int64, bool) {
 	return end, ok
 }
 
-// chain is the first row that has end in the column that t is chained by.
-func (o *windowAgg) chain(t *state.Table, end int64) int32 {
+// chain is the prefix of the rows that have end in the column that a table is chained
+// by.
+func (o *windowAgg) chain(end int64) []*vec.Vector {
 	o.one.I64[0] = end
 	o.prefix[0] = o.one
-	return t.FirstOf(o.prefix[:], 0)
+	return o.prefix[:]
 }
 
 // eachPiece calls f with the ids of a chain, a piece at a time; f may delete them.
 func (o *windowAgg) eachPiece(t *state.Table, end int64, f func(ids []int32) error) error {
-	for id := o.chain(t, end); id >= 0; {
-		ids := o.piece[:0]
-		for ; id >= 0 && len(ids) < vec.BatchRows; id = t.Next(id) {
-			ids = append(ids, id)
-		}
-		o.piece = ids
-		if err := f(ids); err != nil {
-			return err
-		}
-	}
-	return nil
+	return t.Each(o.chain(end), 0, vec.BatchRows, f)
 }
 
 // drop deletes a chain.
 func (o *windowAgg) drop(t *state.Table, end int64) {
-	for id := o.chain(t, end); id >= 0; {
-		next := t.Next(id)
-		t.Delete(id)
-		id = next
-	}
+	_ = o.eachPiece(t, end, func(ids []int32) error {
+		t.DeleteAll(ids)
+		return nil
+	})
 }
 
 // fireSimple fires windows that are one pane. Small windows share a batch.
 func (o *windowAgg) fireSimple(wm int64, out Emit) error {
 	ids := o.ids[:0]
-	flush := func() error {
+	fire := func(ids []int32) error {
 		if o.kept != nil {
 			if err := o.kept.compute(o.slices, ids); err != nil {
 				return err
 			}
 		}
 		err := o.emit(o.slices, ids, nil, out)
-		for _, id := range ids {
-			o.slices.Delete(id)
-		}
-		ids = ids[:0]
+		o.slices.DeleteAll(ids)
 		return err
 	}
 	done := 0
@@ -136,13 +123,17 @@ func (o *windowAgg) fireSimple(wm int64, out Emit) error {
 		if o.grid.fireAt(end) > wm {
 			break
 		}
-		for id := o.chain(o.slices, end); id >= 0; id = o.slices.Next(id) {
+		for id := o.slices.FirstOf(o.chain(end), 0); id >= 0; id = o.slices.Next(id) {
 			if len(ids) == vec.BatchRows {
-				if err := flush(); err != nil {
+				if err := fire(ids); err != nil {
 					return err
 				}
+				ids = ids[:0]
 			}
 			ids = append(ids, id)
+		}
+		if err := o.slices.EachSpilled(o.chain(end), 0, vec.BatchRows, fire); err != nil {
+			return err
 		}
 		for _, s := range o.sets {
 			o.drop(s.table, end)
@@ -150,9 +141,8 @@ func (o *windowAgg) fireSimple(wm int64, out Emit) error {
 		done++
 	}
 	o.panes = append(o.panes[:0], o.panes[done:]...)
-	err := flush()
 	o.ids = ids
-	return err
+	return fire(ids)
 }
 
 // emit sends rows of a table downstream: those that exist, which for a

@@ -70,7 +70,7 @@ func (o *windowTopN) Open(ctx *Context) error {
 	}
 	k := len(o.spec.Partition)
 	o.windows = ctx.State.Table(state.TableSpec{
-		Name: "windows", Key: append(columnTypes(o.spec.Input, o.spec.Partition), o.spec.Input[o.spec.End]), HashKey: k, Index: []int{k},
+		Name: "windows", Key: append(columnTypes(o.spec.Input, o.spec.Partition), o.spec.Input[o.spec.End]), HashKey: k, Index: []int{k}, Pinned: true,
 	})
 	o.clock = openClock(ctx.State)
 	return nil

@@ -3,6 +3,8 @@ package state
 import (
 	"cmp"
 	"slices"
+
+	"github.com/millrace/millrace/internal/vec"
 )
 
 // ages is the list of a table's rows by the time of their last touch, the oldest
@@ -15,10 +17,10 @@ type ages struct {
 	any         bool
 }
 
-func (a *ages) grow(n int) {
-	a.stamp = extend(a.stamp, n)
-	a.next = extend(a.next, n)
-	a.prev = extend(a.prev, n)
+func (a *ages) grow(r *vec.Room, n int) {
+	a.stamp = vec.Extend(r, a.stamp, n, vec.MaxRows)
+	a.next = vec.Extend(r, a.next, n, vec.MaxRows)
+	a.prev = vec.Extend(r, a.prev, n, vec.MaxRows)
 }
 
 func (a *ages) memBytes() int64 { return int64(len(a.stamp)) * 16 }
@@ -52,11 +54,21 @@ func (t *Table) renewAge(id int32) {
 	if t.loose {
 		return
 	}
-	t.ages.remove(id)
+	t.dropAge(id)
 	t.ages.push(id)
 }
 
-func (t *Table) dropAge(id int32) { t.ages.remove(id) }
+func (t *Table) dropAge(id int32) {
+	if t.flags[id]&isLate != 0 {
+		t.flags[id] &^= isLate
+		t.cold.late.live--
+		return
+	}
+	t.ages.remove(id)
+}
+
+// expired says that a row that was last touched then has lived its TTL.
+func (t *Table) expired(stamp int64) bool { return stamp <= t.store.now-t.spec.TTL.Milliseconds() }
 
 // expire deletes the rows that were last touched a TTL ago or longer.
 func (t *Table) expire(now int64) {
@@ -64,9 +76,11 @@ func (t *Table) expire(now int64) {
 		return
 	}
 	t.settle()
-	ttl := t.spec.TTL.Milliseconds()
-	for t.ages.any && t.ages.stamp[t.ages.first] <= now-ttl {
+	for t.ages.any && t.expired(t.ages.stamp[t.ages.first]) {
 		t.Delete(t.ages.first)
+	}
+	if t.cold != nil {
+		t.cold.late.expire(t, now-t.spec.TTL.Milliseconds())
 	}
 }
 
@@ -76,6 +90,10 @@ func (t *Table) settle() {
 		return
 	}
 	t.loose = false
+	if t.cold != nil {
+		t.cold.direct = false
+		t.cold.write()
+	}
 	if t.spec.Index != nil {
 		t.relink()
 	}
@@ -89,8 +107,12 @@ func (t *Table) relist() {
 	var ids []int32
 	for id := range int32(t.n) {
 		if t.flags[id]&isLive != 0 {
+			t.flags[id] &^= isLate
 			ids = append(ids, id)
 		}
+	}
+	if t.cold != nil {
+		t.cold.late = lateRows{}
 	}
 	slices.SortFunc(ids, func(x, y int32) int {
 		return cmp.Or(cmp.Compare(t.ages.stamp[x], t.ages.stamp[y]), cmp.Compare(t.hash[x], t.hash[y]))

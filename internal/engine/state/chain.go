@@ -30,13 +30,13 @@ type chains struct {
 	one        [1]int32
 }
 
-func (c *chains) grow(n int, tree bool) {
-	c.hash = extend(c.hash, n)
-	c.seq = extend(c.seq, n)
-	c.next = extend(c.next, n)
-	c.prev = extend(c.prev, n)
+func (c *chains) grow(r *vec.Room, n int, tree bool) {
+	c.hash = vec.Extend(r, c.hash, n, vec.MaxRows)
+	c.seq = vec.Extend(r, c.seq, n, vec.MaxRows)
+	c.next = vec.Extend(r, c.next, n, vec.MaxRows)
+	c.prev = vec.Extend(r, c.prev, n, vec.MaxRows)
 	if tree {
-		c.rows = extend(c.rows, n)
+		c.rows = vec.Extend(r, c.rows, n, vec.MaxRows)
 	}
 }
 
@@ -51,7 +51,7 @@ func (c *chains) clear() {
 }
 
 func (c *chains) memBytes() int64 {
-	return int64(len(c.hash))*4 + int64(len(c.seq))*8 + int64(len(c.next))*8 + int64(len(c.rows))*8
+	return c.heads.memBytes() + int64(len(c.hash))*4 + int64(len(c.seq))*8 + int64(len(c.next))*8 + int64(len(c.rows))*8
 }
 
 // prefixOf picks the Index columns from those of the key.
@@ -82,12 +82,18 @@ func (t *Table) First(prefix []*vec.Vector, rows []int32, heads []int32) {
 	}
 	t.scratch.prefix = hashCols(prefix, rows, n, t.scratch.prefix)
 	hash := t.scratch.prefix
+	if t.cold.any() && t.byChain() {
+		t.fetchUnits(&t.chains.heads, hash)
+	}
 	for i := range heads {
 		heads[i] = t.chains.heads.find(uint32(hash[i]))
 	}
 	cols := t.prefixCols()
 	for _, i := range differing(cols, prefix, rows, heads, t.scratch.bad[:0], &t.scratch.bad) {
 		heads[i] = t.search(&t.chains.heads, cols, prefix, at(rows, int(i)), uint32(hash[i]))
+	}
+	if t.cold != nil {
+		t.heat(heads)
 	}
 }
 
@@ -182,7 +188,7 @@ func (t *Table) unlinkList(id int32) {
 // headOf finds the head of the list that a row belongs to, or -1.
 func (t *Table) headOf(id int32) int32 {
 	c := &t.chains
-	if len(c.heads.slots) == 0 {
+	if c.heads.used == 0 {
 		return -1
 	}
 	head, pos := int32(0), c.hash[id]

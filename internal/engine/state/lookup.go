@@ -15,7 +15,13 @@ import (
 // that differ (two of one hash, one in four billion) are then looked up singly.
 func (t *Table) Lookup(keys []*vec.Vector, rows []int32, create bool, ids []int32) {
 	t.settle()
+	if t.cold == nil {
+		t.lookup(keys, rows, create, ids)
+		return
+	}
+	t.fetch(keys, rows, len(ids))
 	t.lookup(keys, rows, create, ids)
+	t.heat(ids)
 }
 
 func (t *Table) lookup(keys []*vec.Vector, rows []int32, create bool, ids []int32) {
@@ -26,7 +32,6 @@ func (t *Table) lookup(keys []*vec.Vector, rows []int32, create bool, ids []int3
 	hash, group := t.hashKeys(keys, rows, n)
 	var prefix []uint64
 	if create {
-		t.index.reserve(n)
 		prefix = t.hashPrefix(keys, rows, n)
 	}
 	for i := range ids {
@@ -76,7 +81,7 @@ func pickHash(hashes, own []uint64, i int) uint64 {
 
 // search probes an index for a key until the columns agree.
 func (t *Table) search(x *index, cols []*vec.Column, keys []*vec.Vector, row int, h uint32) int32 {
-	if len(x.slots) == 0 {
+	if x.used == 0 {
 		return -1
 	}
 	pos, id := h, int32(0)

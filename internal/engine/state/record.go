@@ -43,17 +43,28 @@ var ErrCorrupt = errors.New("state: corrupt record")
 // AppendDelta encodes all rows that were touched or deleted since the last call
 // and forgets the marks. It appends nothing if there are none.
 func (s *Store) AppendDelta(dst []byte) []byte {
-	for _, t := range s.tables {
-		dst = t.appendDelta(dst)
-	}
+	_, _ = s.EachDelta(nil, 0, func(rec []byte) error {
+		dst = append(dst, rec...)
+		return nil
+	})
 	return dst
 }
 
-func (t *Table) appendDelta(dst []byte) []byte {
-	if t.ntombs > 0 {
-		dst = t.appendSection(dst, tombstones, t.ntombs)
-		dst = append(dst, t.tombs...)
-		t.tombs, t.ntombs = t.tombs[:0], 0
+// EachDelta is AppendDelta in records of about limit bytes, which emit must have
+// copied when it returns; 0: one a table. It gives back buf, grown.
+func (s *Store) EachDelta(buf []byte, limit int, emit func(rec []byte) error) ([]byte, error) {
+	var err error
+	for _, t := range s.tables {
+		if buf, err = t.eachDelta(buf, limit, emit); err != nil {
+			return buf, err
+		}
+	}
+	return buf, nil
+}
+
+func (t *Table) eachDelta(buf []byte, limit int, emit func([]byte) error) ([]byte, error) {
+	if err := t.buried.each(t, emit); err != nil {
+		return buf, err
 	}
 	changed := t.dirty[:0]
 	for _, id := range t.dirty {
@@ -63,15 +74,78 @@ func (t *Table) appendDelta(dst []byte) []byte {
 		}
 	}
 	t.dirty = changed[:0]
-	if len(changed) == 0 {
-		return dst
+	rows := deltaRows
+	if limit == 0 {
+		rows = len(changed)
 	}
-	dst = t.appendSection(dst, afterImages, len(changed))
-	for _, id := range changed {
-		dst = t.appendRow(dst, id)
+	buf = buf[:0]
+	for len(changed) > 0 {
+		n := min(rows, len(changed))
+		buf = t.appendSection(buf, afterImages, n)
+		for _, id := range changed[:n] {
+			buf = t.appendRow(buf, id)
+		}
+		changed = changed[n:]
+		if len(buf) < limit && len(changed) > 0 {
+			continue
+		}
+		if err := emit(buf); err != nil {
+			return buf, err
+		}
+		buf = buf[:0]
 	}
-	return dst
+	return buf, nil
 }
+
+// deltaRows is how many rows a section of a delta has at most, if records are to be
+// bounded.
+const deltaRows = 256
+
+// graves are tombstones since the last delta, encoded, in sections of bounded size.
+type graves struct {
+	full [][]byte // whole sections
+	last []byte   // entries
+	n    int      // of last
+}
+
+const graveBytes = 256 << 10
+
+func (g *graves) add(t *Table, id int32) {
+	g.last = t.appendKey(g.last, id)
+	g.close(t)
+}
+
+// addKey buries a row that is not in memory; key are its columns, encoded.
+func (g *graves) addKey(t *Table, group uint64, key []byte) {
+	g.last = append(binary.AppendUvarint(g.last, group), key...)
+	g.close(t)
+}
+
+func (g *graves) close(t *Table) {
+	g.n++
+	if len(g.last) >= graveBytes {
+		g.full = append(g.full, append(t.appendSection(nil, tombstones, g.n), g.last...))
+		g.last, g.n = g.last[:0], 0
+	}
+}
+
+// each hands out the sections and forgets them.
+func (g *graves) each(t *Table, emit func([]byte) error) error {
+	for _, section := range g.full {
+		if err := emit(section); err != nil {
+			return err
+		}
+	}
+	g.full = nil
+	if g.n == 0 {
+		return nil
+	}
+	section := append(t.appendSection(nil, tombstones, g.n), g.last...)
+	g.last, g.n = g.last[:0], 0
+	return emit(section)
+}
+
+func (g *graves) memBytes() int64 { return int64(len(g.full)*graveBytes + cap(g.last)) }
 
 func (t *Table) appendSection(dst []byte, what byte, count int) []byte {
 	dst = binary.AppendUvarint(dst, uint64(len(t.spec.Name)))
@@ -107,7 +181,8 @@ func (t *Table) appendKey(dst []byte, id int32) []byte {
 	return dst
 }
 
-func (t *Table) appendRow(dst []byte, id int32) []byte {
+// appendHead encodes what an after-image begins with.
+func (t *Table) appendHead(dst []byte, id int32) []byte {
 	dst = binary.AppendUvarint(dst, uint64(t.group[id]))
 	if t.spec.Index != nil {
 		dst = binary.AppendUvarint(dst, uint64(t.chains.seq[id]))
@@ -115,65 +190,16 @@ func (t *Table) appendRow(dst []byte, id int32) []byte {
 	if t.spec.TTL > 0 {
 		dst = binary.AppendUvarint(dst, uint64(t.ages.stamp[id]))
 	}
+	return dst
+}
+
+func (t *Table) appendRow(dst []byte, id int32) []byte {
+	dst = t.appendHead(dst, id)
 	for _, c := range t.keys {
 		dst = c.AppendValue(dst, int(id))
 	}
 	for _, c := range t.values {
 		dst = c.AppendValue(dst, int(id))
-	}
-	return dst
-}
-
-// Snapshot writes all rows of a store in pieces. Rows may change between the
-// pieces: whoever restores applies the pieces and the deltas in the order in
-// which they were made, beginning with the deltas since Snapshot was called.
-type Snapshot struct {
-	store *Store
-	table int
-	row   int32
-}
-
-// Snapshot begins to write all rows.
-func (s *Store) Snapshot() *Snapshot { return &Snapshot{store: s} }
-
-// Append encodes about limit bytes more as one record; more is false with the
-// last piece. A piece may be empty.
-func (p *Snapshot) Append(dst []byte, limit int) (out []byte, more bool) {
-	end := len(dst) + limit
-	for p.table < len(p.store.tables) {
-		t := p.store.tables[p.table]
-		dst = p.appendTable(dst, t, end)
-		if int(p.row) < t.n {
-			return dst, true
-		}
-		p.table, p.row = p.table+1, 0
-	}
-	return dst, false
-}
-
-// appendTable writes sections of rows until the table or the room ends.
-func (p *Snapshot) appendTable(dst []byte, t *Table, end int) []byte {
-	const rows = 64
-	var ids [rows]int32
-	for int(p.row) < t.n {
-		k := 0
-		for ; k < rows && int(p.row) < t.n; p.row++ {
-			if t.flags[p.row]&isLive != 0 {
-				// The snapshot has it now: deleting it needs a tombstone.
-				t.flags[p.row] |= isKnown
-				ids[k] = p.row
-				k++
-			}
-		}
-		if k > 0 {
-			dst = t.appendSection(dst, afterImages, k)
-			for _, id := range ids[:k] {
-				dst = t.appendRow(dst, id)
-			}
-		}
-		if len(dst) >= end {
-			break
-		}
 	}
 	return dst
 }
@@ -210,7 +236,10 @@ func (s *Store) applySection(d *decoder, owns func(int) bool) error {
 		owns = nil
 	}
 	t.restored++
-	t.loose = t.spec.Index != nil || t.spec.TTL > 0
+	t.loose = t.spec.Index != nil || t.spec.TTL > 0 || t.cold != nil
+	if t.cold.any() && !t.cold.direct {
+		t.chill()
+	}
 	a := applier{t: t, owns: owns, d: d}
 	for ; count > 0 && d.err == nil; count -= min(count, applyRows) {
 		a.apply(int(min(count, applyRows)), what[0] == tombstones)
@@ -234,7 +263,10 @@ type applier struct {
 
 type entryHead struct {
 	seq, stamp int64
+	all        []byte // the entry, up to where the value's columns begin
+	key        int    // where the key's columns begin there
 	value      []byte // starts with the value's columns
+	size       int    // of the value's columns
 }
 
 func (a *applier) apply(n int, tombs bool) {
@@ -260,6 +292,10 @@ func (a *applier) apply(n int, tombs bool) {
 	for c, col := range a.keys {
 		keys[c] = col.Gather(rows)
 	}
+	if c := a.t.cold; c != nil && c.direct {
+		a.spill(keys, tombs)
+		return
+	}
 	ids := rows
 	a.t.lookup(keys, nil, !tombs, ids)
 	for i, id := range ids {
@@ -274,6 +310,7 @@ func (a *applier) apply(n int, tombs bool) {
 // read decodes one entry; if it is another worker's, it is passed over.
 func (a *applier) read(tombs bool) {
 	d, t := a.d, a.t
+	entry := d.src
 	group := int(d.uvarint())
 	var h entryHead
 	if !tombs && t.spec.Index != nil {
@@ -283,15 +320,17 @@ func (a *applier) read(tombs bool) {
 		h.stamp = int64(d.uvarint())
 	}
 	row := len(a.heads)
+	h.key = len(entry) - len(d.src)
 	for _, c := range a.keys {
 		d.value(func(src []byte) ([]byte, error) { return c.ReadValue(row, src) })
 	}
-	h.value = d.src
+	h.all, h.value = entry[:len(entry)-len(d.src)], d.src
 	if !tombs {
 		for _, typ := range t.spec.Value {
 			d.value(func(src []byte) ([]byte, error) { return vec.SkipValue(src, typ) })
 		}
 	}
+	h.size = len(h.value) - len(d.src)
 	if a.owns == nil || a.owns(group) {
 		a.heads = append(a.heads, h)
 	}

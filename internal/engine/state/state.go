@@ -8,6 +8,7 @@ package state
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/millrace/millrace/internal/types"
@@ -36,6 +37,12 @@ type TableSpec struct {
 	// Broadcast rows are restored on every worker, whatever their key group:
 	// for what all workers know alike, such as the progress of time.
 	Broadcast bool
+	// Wide says that a chain may be larger than memory: rows leave memory one by
+	// one, and chains are visited with Each, not with First and Next.
+	Wide bool
+	// Pinned keeps all rows in memory, for operators that hold ids over steps or
+	// scan the table.
+	Pinned bool
 	// TTL is how long a row lives after it was last touched; 0: for ever. Expired
 	// rows go when Store.Tick is called.
 	TTL time.Duration
@@ -49,7 +56,13 @@ type Store struct {
 	byName         map[string]*Table
 	now            int64 // epoch milliseconds
 	expires        bool  // some table has a TTL
+	spill          *Spill
+	snapshots      []*Snapshot // that are being written
 }
+
+// SpillTo says where rows go when Evict is called. It is called before the tables are
+// declared.
+func (s *Store) SpillTo(to *Spill) { s.spill = to }
 
 // NewStore makes an empty store.
 func NewStore(maxParallelism int) *Store {
@@ -62,6 +75,12 @@ func (s *Store) Table(spec TableSpec) *Table {
 		panic(fmt.Sprintf("state: table %q is declared twice", spec.Name))
 	}
 	t := newTable(spec, s)
+	if s.spill != nil && spec.spillable() {
+		t.cold = &cold{spill: s.spill}
+		if spec.Wide {
+			t.cold.order = append(slices.Clone(spec.Index), without(len(spec.Key), spec.Index)...)
+		}
+	}
 	s.tables = append(s.tables, t)
 	s.byName[spec.Name] = t
 	s.expires = s.expires || spec.TTL > 0
@@ -79,6 +98,61 @@ func (s *Store) Tick(now time.Time) {
 	for _, t := range s.tables {
 		t.expire(s.now)
 	}
+}
+
+// without are the numbers from 0 to n-1 that are not in list.
+func without(n int, list []int) []int {
+	var out []int
+	for i := range n {
+		if !slices.Contains(list, i) {
+			out = append(out, i)
+		}
+	}
+	return out
+}
+
+// Settle makes what is derived from rows that were restored, which otherwise the
+// first look at a table does.
+func (s *Store) Settle() {
+	for _, t := range s.tables {
+		t.settle()
+	}
+}
+
+// LiveBytes is the memory that the rows take which are in memory. What the tables
+// hold, MemBytes, is what that was at most.
+func (s *Store) LiveBytes() int64 {
+	n := int64(0)
+	for _, t := range s.tables {
+		n += t.liveBytes()
+	}
+	return n
+}
+
+// SpilledRows is the number of rows that are not in memory; after a restore it may
+// be too high.
+func (s *Store) SpilledRows() int64 {
+	n := int64(0)
+	for _, t := range s.tables {
+		if t.cold != nil {
+			n += t.cold.rows
+		}
+	}
+	return n
+}
+
+// DiskBytes is about what the rows take that are not in memory.
+func (s *Store) DiskBytes() int64 {
+	n := int64(0)
+	for _, t := range s.tables {
+		if t.cold.any() {
+			b := t.cold.bounds()
+			if size, err := t.cold.db.EstimateDiskUsage(b.LowerBound, b.UpperBound); err == nil {
+				n += int64(size)
+			}
+		}
+	}
+	return n
 }
 
 // MemBytes is the memory that the tables hold.

@@ -1,13 +1,17 @@
 package state
 
 import (
+	"fmt"
+
 	"github.com/millrace/millrace/internal/types"
 	"github.com/millrace/millrace/internal/vec"
 )
 
 // Table is a keyed table: a row has a number, its id, under which its key and
 // value lie in columns; an index leads from key to id. Ids of deleted rows are
-// used again. Whoever changes a value column calls Touch.
+// used again. Whoever changes a value column calls Touch. An id is good until the
+// step ends, for between steps rows may leave memory (cold.go); in Pinned tables until
+// the row is deleted.
 //
 // Nothing here is a pointer per row: the garbage collector sees a few slices a
 // table, however many rows there are.
@@ -18,6 +22,7 @@ type Table struct {
 	keys   []*vec.Column
 	values []*vec.Column
 
+	room  vec.Room
 	n     int // ids given out so far
 	size  int // rows the columns have room for
 	live  int
@@ -31,11 +36,12 @@ type Table struct {
 	held  bool
 
 	dirty  []int32 // touched rows; some may have been deleted since
-	tombs  []byte  // tombstones since the last delta, encoded
-	ntombs int
+	buried graves
 
 	chains chains
 	ages   ages
+
+	cold *cold // nil: all rows are in memory
 
 	restored int
 	loose    bool // rows were restored: chains and ages must be made anew
@@ -50,6 +56,8 @@ const (
 	isDirty       // is to go into the next delta
 	isKnown       // some delta or snapshot has it: deleting needs a tombstone
 	isLinked      // is in its tree (Ordered tables)
+	isHot         // was met since Evict last came by
+	isLate        // is in lateRows, not in the list of ages
 )
 
 // scratch is what a call needs for a moment.
@@ -85,8 +93,16 @@ func (t *Table) Name() string { return t.spec.Name }
 // Spec is the table's declaration.
 func (t *Table) Spec() TableSpec { return t.spec }
 
-// Len is the number of rows.
-func (t *Table) Len() int { return t.live }
+// Len is the number of rows, in memory and not.
+func (t *Table) Len() int {
+	if t.cold != nil {
+		return t.live + int(t.cold.rows)
+	}
+	return t.live
+}
+
+// Size is above all ids.
+func (t *Table) Size() int { return t.size }
 
 // Has says whether id is a row.
 func (t *Table) Has(id int32) bool { return t.flags[id]&isLive != 0 }
@@ -108,9 +124,11 @@ func (t *Table) KeyTypes() []types.Type { return t.spec.Key }
 func (t *Table) Restored() int { return t.restored }
 
 // Scan calls f for all rows, in the order of their ids, which is not the same
-// after a restore. f may delete the row it is called for.
+// after a restore. f may delete the row it is called for. All rows are brought into
+// memory: what is large has EachChain and Each.
 func (t *Table) Scan(f func(id int32)) {
 	t.settle()
+	t.fetchAll()
 	for id := range int32(t.n) {
 		if t.flags[id]&isLive != 0 {
 			f(id)
@@ -142,10 +160,16 @@ func (t *Table) TouchAll(ids []int32) {
 // Delete takes a row out.
 func (t *Table) Delete(id int32) {
 	if t.store != nil && t.flags[id]&isKnown != 0 {
-		t.tombs = t.appendKey(t.tombs, id)
-		t.ntombs++
+		t.buried.add(t, id)
 	}
 	t.drop(id)
+}
+
+// DeleteAll takes rows out.
+func (t *Table) DeleteAll(ids []int32) {
+	for _, id := range ids {
+		t.Delete(id)
+	}
 }
 
 // drop takes a row out without a tombstone.
@@ -225,41 +249,70 @@ func (t *Table) alloc() int32 {
 	return int32(t.n - 1)
 }
 
-const minRows = 16
+const (
+	minRows = 16
+	// smoothRows is by how many rows a table grows that need not be copied for it.
+	smoothRows = 1 << 17
+)
 
 func (t *Table) grow() {
-	t.size = max(minRows, t.size+t.size/2)
+	if t.size == vec.MaxRows {
+		panic(&vec.LimitError{What: fmt.Sprintf("%d rows in table %q", t.size, t.spec.Name)})
+	}
+	more := max(minRows, t.size/2)
+	if vec.Smooth(t.size) {
+		more = smoothRows
+	}
+	t.size = min(t.size+more, vec.MaxRows)
 	for _, c := range t.keys {
 		c.Grow(t.size)
 	}
 	for _, c := range t.values {
 		c.Grow(t.size)
 	}
-	t.hash = extend(t.hash, t.size)
-	t.group = extend(t.group, t.size)
-	t.flags = extend(t.flags, t.size)
+	t.hash = vec.Extend(&t.room, t.hash, t.size, vec.MaxRows)
+	t.group = vec.Extend(&t.room, t.group, t.size, vec.MaxRows)
+	t.flags = vec.Extend(&t.room, t.flags, t.size, vec.MaxRows)
 	if t.spec.Index != nil {
-		t.chains.grow(t.size, t.spec.Ordered)
+		t.chains.grow(&t.room, t.size, t.spec.Ordered)
 	}
 	if t.spec.TTL > 0 {
-		t.ages.grow(t.size)
+		t.ages.grow(&t.room, t.size)
 	}
 }
 
-func extend[T any](s []T, n int) []T {
-	out := make([]T, n)
-	copy(out, s)
-	return out
+// liveBytes is what the rows in memory take.
+func (t *Table) liveBytes() int64 {
+	row := int64(4 + 2 + 1 + 14) // hash, group, flags, index
+	if t.spec.Index != nil {
+		row += 4 + 8 + 8 + 14
+	}
+	if t.spec.Ordered {
+		row += 8
+	}
+	if t.spec.TTL > 0 {
+		row += 16
+	}
+	n := int64(0)
+	for _, c := range t.keys {
+		row += int64(c.Width())
+		n += c.LiveText()
+	}
+	for _, c := range t.values {
+		row += int64(c.Width())
+		n += c.LiveText()
+	}
+	return n + row*int64(t.live)
 }
 
 // MemBytes is the memory that the table holds.
 func (t *Table) MemBytes() int64 {
-	n := int64(len(t.index.slots)+len(t.chains.heads.slots))*8 + int64(t.size)*(4+2+1)
+	n := t.index.memBytes() + int64(t.size)*(4+2+1)
 	for _, c := range t.keys {
 		n += c.MemBytes()
 	}
 	for _, c := range t.values {
 		n += c.MemBytes()
 	}
-	return n + t.chains.memBytes() + t.ages.memBytes() + int64(cap(t.free)+cap(t.dirty))*4 + int64(cap(t.tombs))
+	return n + t.chains.memBytes() + t.ages.memBytes() + int64(cap(t.free)+cap(t.dirty))*4 + t.buried.memBytes()
 }

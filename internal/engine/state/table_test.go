@@ -169,37 +169,43 @@ func mustApply(t *testing.T, s *Store, rec []byte) {
 	}
 }
 
-// TestRandomDeltas changes a table at random. After each step a second store,
-// which gets the deltas only, must be equal to a Go map; and so must stores that
-// are made of a snapshot taken piece by piece while the state changed, and of the
-// deltas since, applied once and twice.
+// TestRandomDeltas changes a table at random, while snapshots of it are taken in
+// pieces of any size. After each step a second store, which gets the deltas only,
+// must be equal to a Go map; and so must one that is restored from the beginning of
+// the last complete snapshot, of pieces and deltas in the order in which they were
+// made, applied once and twice.
 func TestRandomDeltas(t *testing.T) {
-	for seed := range uint64(4) {
+	for seed := range uint64(6) {
 		r := rand.New(rand.NewPCG(seed, 1))
 		first, second := NewStore(128), NewStore(128)
 		tab, twin := first.Table(peopleSpec), second.Table(peopleSpec)
 		m := &model{rows: map[[3]int]string{}, chains: map[int][][3]int{}}
 		var snap *Snapshot
-		var journal [][]byte
+		var base, next [][]byte // records since the last complete snapshot began, and since the open one
+		snapshots := 0
+		record := func(rec []byte) { base, next = append(base, rec), append(next, rec) }
 		for n := range 150 {
 			step(r, tab, m)
 			delta := first.AppendDelta(nil)
-			journal = append(journal, delta)
+			record(delta)
 			mustApply(t, second, delta)
 			check(t, fmt.Sprintf("seed %d step %d", seed, n), tab, m)
 			check(t, fmt.Sprintf("seed %d step %d, by deltas", seed, n), twin, m)
-			if snap == nil && n%40 == 10 {
-				snap, journal = first.Snapshot(), nil
+			if snap == nil && r.IntN(10) == 0 {
+				snap, next = first.Snapshot(), nil
 			}
-			if snap == nil {
-				continue
+			if snap != nil {
+				piece, more := snap.Append(nil, []int{1, 100, 500, 1 << 20}[r.IntN(4)])
+				record(piece)
+				if !more {
+					snap, base = nil, slices.Clone(next)
+					snapshots++
+				}
 			}
-			piece, more := snap.Append(nil, 500)
-			journal = append(journal, piece)
-			if !more {
-				snap = nil
-				restoreAndCheck(t, journal, m)
-			}
+			restoreAndCheck(t, base, m)
+		}
+		if snapshots < 3 {
+			t.Fatalf("seed %d: %d snapshots", seed, snapshots)
 		}
 	}
 }

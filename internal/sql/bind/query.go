@@ -1,8 +1,6 @@
 package bind
 
 import (
-	"slices"
-
 	"math"
 
 	"github.com/millrace/millrace/internal/sql/parser"
@@ -170,7 +168,7 @@ func (b *Binder) setOp(s *parser.SetOp, outer *scope) (plan.Node, error) {
 	// A chain of UNION ALL is one union: as a tree as deep as it is long, it would
 	// be looked through to its end from each of its nodes.
 	if chain, ok := l.(*plan.LogicalUnion); ok {
-		return &plan.LogicalUnion{In: append(slices.Clone(chain.In), r)}, nil
+		return chain.With(r), nil
 	}
 	return &plan.LogicalUnion{In: []plan.Node{l, r}}, nil
 }

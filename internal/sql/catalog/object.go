@@ -17,6 +17,19 @@ func (c *Catalog) Lookup(p Path) any {
 	return nil
 }
 
+// Named are all that have a name: of two the temporary one hides the other.
+func (c *Catalog) Named(p Path) (objects []any) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	if o := c.mu.temporary[p]; o != nil {
+		objects = append(objects, o)
+	}
+	if d := c.database(p); d != nil && d.objects[p[2]] != nil {
+		objects = append(objects, d.objects[p[2]])
+	}
+	return objects
+}
+
 func (c *Catalog) database(p Path) *database {
 	if e := c.mu.catalogs[p[0]]; e != nil {
 		return e.databases[p[1]]

@@ -6,11 +6,11 @@ import (
 	"github.com/millrace/millrace/internal/types"
 )
 
-func over(n *plan.Over) (operator.Operator, error) {
+func (b *builder) over(n *plan.Over) (operator.Operator, error) {
 	in := plan.Types(n.Input)
 	spec := operator.OverSpec{
 		Input: in, Partition: n.Partition, TimeCol: n.Time, ProcTime: in[n.Time].Attr == types.ProcTime,
-		Rows: n.Frame.Rows, Preceding: n.Frame.Preceding,
+		Rows: n.Frame.Rows, Preceding: n.Frame.Preceding, TTL: b.env.StateTTL,
 	}
 	for _, c := range n.Calls {
 		call, err := overCall(n, c, in)

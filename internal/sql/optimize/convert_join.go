@@ -44,6 +44,7 @@ func convertJoin(n *plan.LogicalJoin, left, right plan.Node) (plan.Node, error) 
 		return p.withoutExtra(&plan.IntervalJoin{Sides: s, Interval: *interval}, n), nil
 	}
 	j := &plan.Join{Left: s.Left, Right: s.Right, Kind: n.Kind, LeftKeys: s.LeftKeys, RightKeys: s.RightKeys, NullSafe: s.NullSafe, Residual: s.Residual}
+	j.LeftTTL, j.RightTTL = n.LeftTTL, n.RightTTL
 	j.LeftUnique, j.LeftSpec = uniqueOf(j.Left, j.LeftKeys)
 	j.RightUnique, j.RightSpec = uniqueOf(j.Right, j.RightKeys)
 	return p.withoutExtra(j, n), nil

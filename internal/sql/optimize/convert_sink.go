@@ -14,7 +14,7 @@ import (
 // sink converts an INSERT, and holds what the query emits against what the table
 // takes.
 func (c *converter) sink(n *plan.LogicalSink, in plan.Node) (plan.Node, error) {
-	made, err := n.Table.Factory.NewSink(n.Table.Connector, c.env)
+	made, err := n.Table.Factory.Sink(n.Table.Connector, c.env)
 	if err != nil {
 		return nil, errorAt(n.At, "table '%s': %s", n.Table.Path, err)
 	}

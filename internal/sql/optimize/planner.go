@@ -146,7 +146,7 @@ func (p *Planner) source(out *sources, s *plan.LogicalScan) error {
 	if _, ok := out.byKey[key]; ok {
 		return nil
 	}
-	src, err := s.Table.Factory.NewSource(s.Table.Connector, p.Options.Env)
+	src, err := s.Table.Factory.Source(s.Table.Connector, p.Options.Env)
 	if err != nil {
 		return errorAt(s.At, "table '%s': %s", s.Table.Path, err)
 	}

@@ -57,6 +57,7 @@ type LogicalAggregate struct {
 	Input  Node
 	Groups []int
 	Calls  []AggCall
+	TTL    StateTTL
 }
 
 // JoinKind is the kind of a join.
@@ -86,7 +87,9 @@ type LogicalJoin struct {
 	Cond        rex.Expr
 	// AsOf: the right side as it was at a time of the left row's; nil: all of it.
 	AsOf *AsOf
-	memo remembered
+	// LeftTTL and RightTTL are hints for each input's rows.
+	LeftTTL, RightTTL StateTTL
+	memo              remembered
 }
 
 // AsOf is FOR SYSTEM_TIME AS OF a column of the left side: an event time, or the
@@ -136,7 +139,10 @@ type LogicalOver struct {
 }
 
 // LogicalUnion is UNION ALL; its inputs have the same types.
-type LogicalUnion struct{ In []Node }
+type LogicalUnion struct {
+	In  []Node
+	out []types.Field // its fields, where With has made them out; nil: they are looked up
+}
 
 // LogicalValues is a table of constants.
 type LogicalValues struct {

@@ -23,8 +23,14 @@ func (n *LogicalFilter) merged() Node {
 	c.Cond = rex.And(append(slices.Clone(rex.Conjuncts(j.Cond)), rex.Conjuncts(n.Cond)...)...)
 	return &c
 }
-func (n *LogicalSort) Fields() []types.Field   { return n.Input.Fields() }
-func (n *LogicalUnion) Fields() []types.Field  { return unionFields(n.In) }
+func (n *LogicalSort) Fields() []types.Field { return n.Input.Fields() }
+func (n *LogicalUnion) Fields() []types.Field {
+	if n.out != nil {
+		return slices.Clone(n.out)
+	}
+	return unionFields(n.In)
+}
+
 func (n *LogicalValues) Fields() []types.Field { return n.Out }
 func (n *LogicalSink) Fields() []types.Field   { return n.Input.Fields() }
 
@@ -166,14 +172,27 @@ func joinFields(left, right []types.Field, kind JoinKind) []types.Field {
 func unionFields(in []Node) []types.Field {
 	out := slices.Clone(in[0].Fields())
 	for _, n := range in[1:] {
-		for i, f := range n.Fields() {
-			out[i].Type.NotNull = out[i].Type.NotNull && f.Type.NotNull
-			if f.Type.Attr != out[i].Type.Attr {
-				out[i].Type.Attr = types.NoTime
-			}
-		}
+		uniteFields(out, n.Fields())
 	}
 	return out
+}
+
+// uniteFields makes the fields of a union those of one that has more in it.
+func uniteFields(out, more []types.Field) {
+	for i, f := range more {
+		out[i].Type.NotNull = out[i].Type.NotNull && f.Type.NotNull
+		if f.Type.Attr != out[i].Type.Attr {
+			out[i].Type.Attr = types.NoTime
+		}
+	}
+}
+
+// With is the union with one more input. It knows its fields: a chain that is bound one by
+// one would else be looked through for each.
+func (n *LogicalUnion) With(more Node) *LogicalUnion {
+	out := n.Fields()
+	uniteFields(out, more.Fields())
+	return &LogicalUnion{In: append(slices.Clone(n.In), more), out: out}
 }
 
 func stripTime(fields []types.Field) {

@@ -27,6 +27,7 @@ func (c *collector) ChangelogMode(query types.KindSet) types.KindSet { return qu
 func (c *collector) Transactional() bool                             { return true }
 func (c *collector) Identity(context.Context) ([]byte, error)        { return nil, nil }
 func (c *collector) Recover(context.Context, []byte, []byte) error   { return nil }
+func (c *collector) Seal()                                           {}
 func (c *collector) Prepare(context.Context, int64) ([]byte, error)  { return nil, nil }
 func (c *collector) Commit(context.Context, []byte) error            { return nil }
 func (c *collector) Abort(context.Context) error                     { return nil }

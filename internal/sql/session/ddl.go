@@ -3,6 +3,7 @@ package session
 import (
 	"errors"
 	"fmt"
+	"reflect"
 
 	"github.com/millrace/millrace/internal/connector"
 	"github.com/millrace/millrace/internal/sql/bind"
@@ -31,7 +32,7 @@ func (s *Session) ddl(stmt parser.Stmt) (*Result, error) {
 }
 
 func (s *Session) changer(c *catalog.Catalog) changer {
-	return changer{catalog: c, dir: s.options.Dir, acceptIdentical: s.options.AcceptIdentical}
+	return changer{catalog: c, dir: s.options.Dir, acceptIdentical: s.options.AcceptIdentical, may: s.mayChange}
 }
 
 // Replay carries out DDL that a node remembers.
@@ -41,7 +42,7 @@ func Replay(c *catalog.Catalog, ddl []DDL) error {
 		stmt, err := parser.ParseStatement(d.Text)
 		if err == nil {
 			if err = c.UseDatabase(d.Database[:]); err == nil {
-				_, err = changer{catalog: c, dir: d.Dir}.apply(stmt)
+				_, err = changer{catalog: c, dir: d.Dir, may: mayAlways}.apply(stmt)
 			}
 		}
 		if err != nil {
@@ -65,6 +66,7 @@ type changer struct {
 	catalog         *catalog.Catalog
 	dir             string
 	acceptIdentical bool
+	may             func(op Operation, object any) error // asked before a change
 }
 
 // apply says whether something changed that is to be remembered.
@@ -76,8 +78,14 @@ func (x changer) apply(stmt parser.Stmt) (changed bool, err error) {
 	case *parser.CreateView:
 		return x.createView(stmt)
 	case *parser.CreateCatalog:
+		if err := x.may(Create, nil); err != nil {
+			return false, err
+		}
 		return true, c.CreateCatalog(stmt.Name.Name, comment(stmt.Comment), options(stmt.With), stmt.IfNotExists)
 	case *parser.CreateDatabase:
+		if err := x.may(Create, nil); err != nil {
+			return false, err
+		}
 		return true, c.CreateDatabase(nameParts(stmt.Name), comment(stmt.Comment), options(stmt.With), stmt.IfNotExists)
 	case *parser.AlterTable:
 		return true, x.alterTable(stmt)
@@ -111,6 +119,14 @@ func (x changer) createTable(stmt *parser.CreateTable) (bool, error) {
 		return false, err
 	}
 	t.Connector.Dir = x.dir
+	if err := x.may(Create, t); err != nil {
+		return false, err
+	}
+	if stmt.OrReplace || stmt.Replace || stmt.Temporary { // which hides what has the name
+		if err := x.mayReplace(t.Path); err != nil {
+			return false, err
+		}
+	}
 	if stmt.OrReplace || stmt.Replace {
 		return !stmt.Temporary, x.catalog.ReplaceTable(t)
 	}
@@ -125,6 +141,12 @@ func (x changer) createTable(stmt *parser.CreateTable) (bool, error) {
 
 func (x changer) createView(stmt *parser.CreateView) (bool, error) {
 	v, err := bind.New(x.catalog, nil).CreateView(stmt)
+	if err == nil {
+		err = x.may(Create, v)
+	}
+	if err == nil && (stmt.OrReplace || stmt.Temporary) {
+		err = x.mayReplace(v.Path)
+	}
 	if err != nil {
 		return false, err
 	}
@@ -149,9 +171,17 @@ func (x changer) alterTable(stmt *parser.AlterTable) error {
 		}
 		return &parser.Error{Pos: stmt.Name.Pos(), Msg: fmt.Sprintf("table '%s' not found", path)}
 	}
+	if err := x.mayAll(Alter, path); err != nil {
+		return err
+	}
 	if rename, ok := stmt.Action.(*parser.AlterRename); ok {
 		to, err := catalog.QualifyIn(path[0], path[1], nameParts(rename.New))
 		if err != nil {
+			return err
+		}
+		renamed := *t // whose name may be that of its topic
+		renamed.Connector.Path = to
+		if err := x.mayMove(t, &renamed); err != nil {
 			return err
 		}
 		return x.catalog.Rename(path, to)
@@ -161,7 +191,31 @@ func (x changer) alterTable(stmt *parser.AlterTable) error {
 		return err
 	}
 	altered.Connector.Dir = t.Connector.Dir
+	if err := x.mayMove(t, altered); err != nil {
+		return err
+	}
 	return x.catalog.ReplaceTable(altered)
+}
+
+// mayReplace asks for the right to drop what has a name.
+func (x changer) mayReplace(path catalog.Path) error { return x.mayAll(Delete, path) }
+
+// mayAll asks for a right to all that has a name, hidden or not.
+func (x changer) mayAll(op Operation, path catalog.Path) error {
+	for _, object := range x.catalog.Named(path) {
+		if err := x.may(op, object); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// mayMove asks for the right to create a table where altering makes it another thing's.
+func (x changer) mayMove(from, to *catalog.Table) error {
+	if from.Factory == to.Factory && reflect.DeepEqual(from.Factory.Access(from.Connector, false), to.Factory.Access(to.Connector, false)) {
+		return nil
+	}
+	return x.may(Create, to)
 }
 
 func (x changer) drop(stmt *parser.Drop) error {
@@ -172,10 +226,19 @@ func (x changer) drop(stmt *parser.Drop) error {
 		if err != nil {
 			return err
 		}
+		if err := x.mayReplace(path); err != nil {
+			return err
+		}
 		return c.Drop(path, stmt.Kind == parser.KindView, stmt.Temporary, stmt.IfExists)
 	case parser.KindCatalog:
+		if err := x.may(Delete, nil); err != nil {
+			return err
+		}
 		return c.DropCatalog(nameParts(stmt.Name)[0], stmt.IfExists)
 	case parser.KindDatabase:
+		if err := x.may(Delete, nil); err != nil {
+			return err
+		}
 		return c.DropDatabase(nameParts(stmt.Name), stmt.IfExists, stmt.Behavior == "CASCADE")
 	}
 	return unsupported(stmt, "DROP "+string(stmt.Kind))

@@ -21,30 +21,33 @@ import (
 )
 
 // plan plans a query, an INSERT or a statement set against the shared catalog.
-func (s *Session) plan(stmt parser.Stmt) (st *plan.Statement, err error) {
+func (s *Session) plan(stmt parser.Stmt) (st *plan.Statement, does *accesses, err error) {
+	does = &accesses{session: s}
 	if err := s.checkWorkers(stmt); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	location, _ := zone(s.value("table.local-time-zone"))
 	err = s.withCatalog(func(c *catalog.Catalog) error {
 		p := optimize.Planner{Catalog: c, Options: optimize.Options{
 			Batch:    s.batch(),
 			Location: location,
-			Env:      connector.Env{Now: s.options.Now, Location: location, Params: s.settings},
+			Env: connector.Env{
+				Now: s.options.Now, Location: location, Params: s.settings, May: does.env(), Delivery: s.delivery(), Forgetful: s.forgetful(),
+			},
 		}}
 		st, err = p.Plan(stmt)
 		return at(stmt, err)
 	})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	for _, n := range st.Notes {
 		s.report(n)
 	}
 	if s.batch() && !st.Bounded() {
-		return nil, &parser.Error{Pos: stmt.Pos(), Msg: "execution.runtime-mode is batch and a source has no end: bound it ('scan.bounded.mode' = 'latest-offset') or run in streaming mode"}
+		return nil, nil, &parser.Error{Pos: stmt.Pos(), Msg: "execution.runtime-mode is batch and a source has no end: bound it ('scan.bounded.mode' = 'latest-offset') or run in streaming mode"}
 	}
-	return st, nil
+	return st, does, nil
 }
 
 func (s *Session) batch() bool { return s.value("execution.runtime-mode") == "batch" }
@@ -64,13 +67,14 @@ func (s *Session) lower(st *plan.Statement, collect connector.Sink) (*engine.Gra
 		NullRowTime: nullRowTimes[s.value("table.exec.source.rowtime-null-handling")],
 		IdleTimeout: s.duration("table.exec.source.idle-timeout"),
 		DropNulls:   s.value("table.exec.sink.not-null-enforcer") == "DROP",
+		StateTTL:    s.stateTTL(),
 		Collect:     collect,
 	})
 }
 
 // query runs a SELECT: a job that lives as long as its result is read.
 func (s *Session) query(ctx context.Context, stmt *parser.QueryStmt) (*Result, error) {
-	st, err := s.plan(stmt)
+	st, does, err := s.plan(stmt)
 	if err != nil {
 		return nil, err
 	}
@@ -79,7 +83,7 @@ func (s *Session) query(ctx context.Context, stmt *parser.QueryStmt) (*Result, e
 	if err != nil {
 		return nil, at(stmt, err)
 	}
-	job := s.host.RunLocal(ctx, engine.JobSpec{Name: "query", Graph: g, Config: s.jobConfig()})
+	job := s.host.RunLocal(ctx, engine.JobSpec{Name: "query", Graph: g, Config: s.jobConfig()}, does.recheck())
 	return c.result(st.Columns(), !s.batch(), job), nil
 }
 
@@ -97,7 +101,7 @@ func (s *Session) insert(ctx context.Context, stmt parser.Stmt) (*Result, error)
 }
 
 func (s *Session) submission(stmt parser.Stmt) (Submission, error) {
-	st, err := s.plan(stmt)
+	st, does, err := s.plan(stmt)
 	if err != nil {
 		return Submission{}, err
 	}
@@ -105,7 +109,12 @@ func (s *Session) submission(stmt parser.Stmt) (Submission, error) {
 	if err != nil {
 		return Submission{}, at(stmt, err)
 	}
+	var user User
+	if s.options.Rights != nil {
+		user = s.options.Rights.User()
+	}
 	return Submission{
+		User: user, Allowed: does.recheck(),
 		Name: s.jobName(st), Text: parser.Padded(stmt), Database: s.database, Settings: s.Settings(), Dir: s.options.Dir,
 		Graph: g, Config: s.jobConfig(),
 	}, nil
@@ -141,7 +150,7 @@ func (s *Session) Follow(job Job) *Result {
 }
 
 func (s *Session) explain(stmt *parser.Explain) (*Result, error) {
-	st, err := s.plan(stmt.Stmt)
+	st, _, err := s.plan(stmt.Stmt)
 	if err != nil {
 		return nil, err
 	}
@@ -152,13 +161,14 @@ func (s *Session) explain(stmt *parser.Explain) (*Result, error) {
 	return names("result", []string{text}), nil
 }
 
-// Replan makes the job of a submission again, with the tables as DDL made them.
-func Replan(connectors []*connector.Factory, ddl []DDL, sub Submission) (Submission, error) {
+// Replan makes the job of a submission again, with the tables as DDL made them, for
+// somebody with these rights; nil: all.
+func Replan(connectors []*connector.Factory, ddl []DDL, sub Submission, rights Rights) (Submission, error) {
 	shared, err := rebuilt(connectors, ddl)
 	if err != nil {
 		return sub, err
 	}
-	s := New(planOnly{shared}, Options{Dir: sub.Dir, Settings: sub.Settings, Now: time.Now})
+	s := New(planOnly{shared}, Options{Dir: sub.Dir, Settings: sub.Settings, Now: time.Now, Rights: rights})
 	s.database = sub.Database
 	stmt, err := parser.ParseStatement(sub.Text)
 	if err != nil {
@@ -187,7 +197,7 @@ func Check(connectors []*connector.Factory, ddl []DDL, o Options, stmts []parser
 func (s *Session) check(stmt parser.Stmt) error {
 	switch stmt := stmt.(type) {
 	case *parser.QueryStmt:
-		st, err := s.plan(stmt)
+		st, _, err := s.plan(stmt)
 		if err != nil {
 			return err
 		}
@@ -213,7 +223,7 @@ func (p planOnly) Submit(context.Context, Submission) (Job, error) {
 	return nil, fmt.Errorf("internal error: a job on a host that only plans")
 }
 
-func (p planOnly) RunLocal(context.Context, engine.JobSpec) Job { return nil }
+func (p planOnly) RunLocal(context.Context, engine.JobSpec, func() error) Job { return nil }
 
 // describeResult is DESCRIBE's answer; Flink's columns.
 func describeResult(rows []catalog.DescribeRow) *Result {

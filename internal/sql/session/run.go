@@ -172,12 +172,15 @@ func (s *Session) stopJob(ctx context.Context, stmt *parser.StopJob) (*Result, e
 	}
 	for _, j := range s.host.Jobs() {
 		if j.ID() == stmt.JobID {
+			if err := s.mayStop(j, stmt); err != nil {
+				return nil, err
+			}
 			j.Cancel()
 			j.Wait(ctx)
 			return &Result{}, nil
 		}
 	}
-	return nil, &parser.Error{Pos: stmt.Pos(), Msg: fmt.Sprintf("there is no job '%s'; SHOW JOBS lists them", stmt.JobID)}
+	return nil, noSuchJob(stmt)
 }
 
 func (s *Session) show(stmt *parser.Show) (*Result, error) {
@@ -285,7 +288,7 @@ func like(s, pattern string) bool {
 
 func (s *Session) showJobs() *Result {
 	var rows [][]any
-	for _, j := range s.host.Jobs() {
+	for _, j := range s.visibleJobs() {
 		st := j.Status()
 		started := ""
 		if !st.Started.IsZero() {

@@ -25,8 +25,8 @@ type Host interface {
 	// Submit makes a job durable and runs it; it goes on after the session, and
 	// after a restart of the node.
 	Submit(ctx context.Context, j Submission) (Job, error)
-	// RunLocal runs a query's job, which nothing remembers.
-	RunLocal(ctx context.Context, spec engine.JobSpec) Job
+	// RunLocal runs a query's job, which nothing remembers. allowed is as in Submission.
+	RunLocal(ctx context.Context, spec engine.JobSpec, allowed func() error) Job
 	// Jobs are those that the node knows, the newest last.
 	Jobs() []Job
 }
@@ -46,6 +46,10 @@ type Submission struct {
 	Graph *engine.Graph
 	// Config is made from the settings.
 	Config engine.Config
+	// User is who submitted it, and Allowed says whether that user may still do all that
+	// the job does; nil where nobody asks.
+	User    User
+	Allowed func() error
 }
 
 // Job is a job of the node.
@@ -56,6 +60,8 @@ type Job interface {
 	Wait(ctx context.Context) error
 	// Cancel asks the job to end without finishing.
 	Cancel()
+	// Owner is who submitted it.
+	Owner() User
 }
 
 // Shared is the catalog of a node, with the lock under which statements are planned
@@ -88,6 +94,8 @@ type Options struct {
 	// Report is told what a person should know and no error says; nil: nobody.
 	Report func(string)
 	Now    func() time.Time
+	// Rights are what the session's user may do; nil: everything.
+	Rights Rights
 }
 
 // Session runs statements one after the other; it is used by one goroutine at a

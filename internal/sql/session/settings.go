@@ -30,14 +30,17 @@ var settingsList = []setting{
 	{"pipeline.object-reuse", "false", "", checkBool, false},
 	{"pipeline.operator-chaining.enabled", "true", "", checkBool, false},
 	{"execution.runtime-mode", "streaming", "batch prints and writes final results only; its sources must be bounded.", checkEnum("streaming", "batch"), true},
-	{"execution.checkpointing.interval", "1 s", "Longest time between two commits while there is more to read; when there is not, a commit comes at once.", checkDuration, true},
-	{"execution.checkpointing.mode", "EXACTLY_ONCE", "", checkEnum("EXACTLY_ONCE", "AT_LEAST_ONCE"), false},
-	{"execution.checkpointing.min-pause", "0 ms", "", checkDuration, false},
+	{"execution.checkpointing.interval", "1 s", "Longest time between two commits while there is more to read; when there is not, a commit comes at once. 0: the job keeps no journal. Its sinks are at least once, and after a failure, or with the node's next start, it begins anew.", checkDuration, true},
+	{"execution.checkpointing.mode", "EXACTLY_ONCE", "AT_LEAST_ONCE: sinks that have no 'sink.delivery-guarantee' show rows before they are committed, and some again after a failure. State is exactly once all the same.", checkEnum("EXACTLY_ONCE", "AT_LEAST_ONCE"), true},
+	{"execution.checkpointing.min-pause", "0 ms", "Least time between the end of a commit and the next: fewer commits, later results.", checkDuration, true},
 	{"execution.checkpointing.timeout", "10 min", "", checkDuration, false},
+	{"execution.checkpointing.tolerable-failed-checkpoints", "0", "", checkInt, false},
+	{"execution.checkpointing.max-concurrent-checkpoints", "1", "", checkInt, false},
 	{"execution.checkpointing.unaligned.enabled", "false", "", checkBool, false},
 	{"execution.checkpointing.incremental", "false", "", checkBool, false},
 	{"execution.buffer-timeout.interval", "100 ms", "", checkDuration, false},
-	{"state.backend.type", "hashmap", "", nil, false},
+	{"state.backend.type", "", "hashmap keeps a job's state in memory. Otherwise what there is no memory for goes to disk: rocksdb and pebble, which are one here, say so; it is the default, too.", checkEnum("hashmap", "rocksdb", "pebble"), true},
+	{"taskmanager.memory.managed.size", "", "Memory for a job's state, beyond which it goes to disk; if not set, the node's jobs share what it sets aside.", checkMemory, true},
 	{"restart-strategy.type", "none", "", nil, false},
 	{"sql-client.execution.result-mode", "tableau", "", checkEnum("table", "changelog", "tableau"), false},
 	{"table.dml-sync", "false", "An INSERT waits for the end of its job.", checkBool, true},
@@ -45,7 +48,7 @@ var settingsList = []setting{
 	{"table.exec.source.idle-timeout", "0 ms", "After what time without rows a split no longer holds back the watermark; 0: never.", checkDuration, true},
 	{"table.exec.source.rowtime-null-handling", "FAIL", "A row without event time fails the job, is dropped and counted, or passes without moving the watermark.", checkEnum("FAIL", "DROP", "SKIP_WATERMARK"), true},
 	{"table.exec.resource.default-parallelism", "-1", "Workers of a job, before parallelism.default; -1: as that says.", checkParallelism, true},
-	{"table.exec.state.ttl", "0 ms", "", checkDuration, false},
+	{"table.exec.state.ttl", "0 ms", "For how long operators keep a row of state after it was last written; 0: for ever. Windows know by themselves.", checkDuration, true},
 	{"table.exec.mini-batch.enabled", "false", "", checkBool, false},
 	{"table.exec.mini-batch.allow-latency", "0 ms", "", checkDuration, false},
 	{"table.exec.mini-batch.size", "-1", "", checkInt, false},
@@ -149,6 +152,10 @@ func (s *Session) setting(stmt *parser.Set) (*Result, error) {
 		s.told[o.Key] = true
 		s.options.Report(fmt.Sprintf("setting '%s' is known and has no effect here", o.Key))
 	}
+	if o.Key == "state.backend.type" && o.Value == "rocksdb" && s.options.Report != nil && !s.told[o.Key] {
+		s.told[o.Key] = true
+		s.options.Report("state.backend.type = rocksdb: state that memory has no room for lies in Pebble here")
+	}
 	s.settings[o.Key] = o.Value
 	return &Result{}, nil
 }
@@ -223,12 +230,27 @@ func (s *Session) jobConfig() engine.Config {
 		Workers:        workers,
 		MaxParallelism: groups,
 		CommitInterval: s.duration("execution.checkpointing.interval"),
+		CommitPause:    s.duration("execution.checkpointing.min-pause"),
+		Forgetful:      s.forgetful(),
 		Batch:          s.value("execution.runtime-mode") == "batch",
+		State:          s.stateConfig(),
 		Now:            s.options.Now,
 		Location:       location,
 		Params:         maps.Clone(s.settings),
 	}
 }
+
+// delivery is how sinks write that do not say so themselves.
+func (s *Session) delivery() string {
+	if s.value("execution.checkpointing.mode") == "AT_LEAST_ONCE" {
+		return connector.AtLeastOnce
+	}
+	return connector.ExactlyOnce
+}
+
+// forgetful says that jobs keep no journal: checkpointing is off, as in Flink where the
+// interval is 0.
+func (s *Session) forgetful() bool { return s.duration("execution.checkpointing.interval") == 0 }
 
 // nearestSetting says which setting a misspelt name may mean.
 func nearestSetting(name string) string {
