@@ -34,6 +34,8 @@ Jobs that had not ended when the node stopped go on. When everything is served,
 				config.Kafka = ""
 			}
 			config.Report = report
+			// Jobs commit always, as Flink's with checkpoints do, whose default this is.
+			config.RestartStrategy = "exponential-delay"
 			quietMonitor()
 			n, err := node.Open(config)
 			if err != nil {

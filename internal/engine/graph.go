@@ -28,7 +28,7 @@ type Graph struct {
 // is set.
 type Node struct {
 	// ID is stable: it comes from the sub-plan, not from the place in the graph,
-	// because state in the journal is found by it.
+	// because state in the journal is found by it. See Family.
 	ID string
 	// Name is how EXPLAIN, metrics and errors show the node.
 	Name   string

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync/atomic"
 	"time"
 
 	"github.com/millrace/millrace/internal/engine/journal"
@@ -109,6 +110,8 @@ type JobSpec struct {
 	Graph *Graph
 	// Journal is nil for a job with nothing to recover, such as a shell's SELECT.
 	Journal journal.Log
+	// Restore opens what a job begins with whose journal is empty; nil: with nothing.
+	Restore func() (*Restore, error)
 	Config  Config
 }
 
@@ -152,11 +155,14 @@ type Job struct {
 
 	shown time.Time
 	rate  rate
+
+	settled atomic.Bool   // see Settled
+	begun   chan struct{} // see Begun
 }
 
 // NewJob makes a job; Run runs it.
 func NewJob(spec JobSpec) *Job {
-	j := &Job{spec: spec, config: spec.Config, wake: make(chan struct{}, 1)}
+	j := &Job{spec: spec, config: spec.Config, wake: make(chan struct{}, 1), begun: make(chan struct{})}
 	j.config.fill()
 	j.pace = newPace(&j.config)
 	b := &j.board.mu.status
@@ -197,6 +203,9 @@ func (j *Job) Run(ctx context.Context) (err error) {
 		}
 	}()
 	finished, err := j.start()
+	if ctx.Err() == nil {
+		close(j.begun)
+	}
 	if err != nil || finished {
 		return err
 	}
@@ -215,9 +224,12 @@ func (j *Job) end(failure error) (err error) {
 		j.team.dismiss()
 	}
 	var errs []error
+	var unsettled error
 	if failure != nil {
-		errs = append(errs, j.settle())
+		unsettled = j.settle()
+		errs = append(errs, unsettled)
 	}
+	j.markSettled(failure, unsettled)
 	for _, w := range j.workers {
 		errs = append(errs, w.close())
 	}

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -31,7 +32,7 @@ func (j *Job) start() (finished bool, err error) {
 	j.splits = make([][]*split, len(j.spec.Graph.Nodes))
 	var rec *journal.Recovered
 	if j.spec.Journal != nil {
-		if rec, err = journal.Open(j.spec.Journal); err != nil {
+		if rec, err = j.openJournal(); err != nil {
 			return false, err
 		}
 		j.out.writer = journal.NewWriter(j.spec.Journal, rec)
@@ -48,6 +49,7 @@ func (j *Job) start() (finished bool, err error) {
 	if err != nil || rec != nil && rec.Finished {
 		return err == nil, err
 	}
+	j.showWidth()
 	if err := j.build(); err != nil {
 		return false, err
 	}
@@ -72,7 +74,7 @@ func (j *Job) begin() error {
 		j.numbers, j.nodes = append(j.numbers, i), append(j.nodes, i)
 		switch {
 		case n.Source != nil:
-			splits, err := j.askSplits(n)
+			splits, err := askSplits(j.ctx, n)
 			if err != nil {
 				return err
 			}
@@ -96,8 +98,8 @@ func (j *Job) begin() error {
 	return j.out.writer.Commit(j.ctx, &journal.Commit{Time: now})
 }
 
-func (j *Job) askSplits(n *Node) ([]journal.Split, error) {
-	splits, err := n.Source.Source.Splits(j.ctx)
+func askSplits(ctx context.Context, n *Node) ([]journal.Split, error) {
+	splits, err := n.Source.Source.Splits(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", n.Name, err)
 	}

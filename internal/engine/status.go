@@ -28,8 +28,9 @@ type Status struct {
 	// Err is why the job failed.
 	Err            error
 	Started, Ended time.Time
-	Workers        int
-	Params         map[string]string
+	// Workers share KeyGroups, which are the job's for ever.
+	Workers, KeyGroups int
+	Params             map[string]string
 	// Epoch is the last one committed; CommitTook is how long that took.
 	Epoch      int64
 	CommitTook time.Duration

@@ -47,10 +47,11 @@ var lattice = map[string][]string{
 	"internal/connector/filesystem": {"internal/types", "internal/vec", "internal/format", "internal/connector", "internal/vfs"},
 	"internal/connector/*":          {"internal/types", "internal/vec", "internal/format", "internal/connector"},
 
-	"internal/engine/state":    {"internal/types", "internal/vec"},
-	"internal/engine/operator": {"internal/types", "internal/vec", "internal/engine/state"},
-	"internal/engine/journal":  {"internal/types", "internal/vec", "internal/wire"},
-	"internal/engine":          {"internal/types", "internal/vec", "internal/connector", "internal/engine/*"},
+	"internal/engine/state":     {"internal/types", "internal/vec"},
+	"internal/engine/operator":  {"internal/types", "internal/vec", "internal/engine/state"},
+	"internal/engine/journal":   {"internal/types", "internal/vec", "internal/wire"},
+	"internal/engine/savepoint": {"internal/vfs", "internal/wire", "internal/engine/journal"},
+	"internal/engine":           {"internal/types", "internal/vec", "internal/connector", "internal/engine/*"},
 
 	"internal/sql/parser":   {},
 	"internal/sql/plan/rex": {"internal/types", "internal/vec", "internal/function", "internal/sql/parser"},

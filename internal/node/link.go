@@ -101,8 +101,14 @@ func (l *logBroker) awaitSpace() error {
 	return nil
 }
 
+// openPartition opens a partition for a job. One that its disk has taken offline is read
+// again: only the disk knows what it holds.
 func openPartition(meta *metadata.Store, t *metadata.Topic, i int32) (partition, error) {
 	log, err := meta.PartitionOf(t, i)
+	if err == nil && log.Err() != nil {
+		meta.Offline(t, i, log)
+		log, err = meta.PartitionOf(t, i)
+	}
 	return partition{log: log}, err
 }
 

@@ -50,6 +50,9 @@ type Config struct {
 	Settings map[string]string
 	// Report is told, in one line, what a person should know; nil: nobody.
 	Report func(string)
+	// RestartStrategy is that of jobs that name none, by Flink's name; empty: none, and
+	// whoever waits for a job is told why it failed.
+	RestartStrategy string
 	// Hook is called at named points around a commit; see engine.Config.
 	Hook func(point string)
 

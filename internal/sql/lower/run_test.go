@@ -27,8 +27,8 @@ import (
 // TestRun runs SQL on the engine. "ddl" declares tables; "run" runs a query or an
 // INSERT, straight through and in steps of one row, on one worker and on two: all
 // must end with the same table. It prints the changes as one worker makes them row
-// by row, and the table; "graph" prints the job graph. "expire" runs a row a second,
-// with state that lives for ttl seconds.
+// by row, and the table; "graph" prints the job graph, "identity" what an edit changes in
+// it. "expire" runs a row a second, with state that lives for ttl seconds.
 //
 // Tables of the connector 'rows' have their rows in the option 'data', a line each:
 // the row kind and the values, with a | between; NULL is NULL. A table of the
@@ -44,6 +44,8 @@ func TestRun(t *testing.T) {
 				err = declare(c, d.Input)
 			case "graph":
 				out, err = graphText(c, d.Input)
+			case "identity":
+				out, err = identityText(c, d.Input)
 			case "run":
 				out, err = runEverywhere(c, d.Input, d.HasArg("batch"), d.HasArg("drop"))
 			case "expire":

@@ -76,7 +76,7 @@ func (b *builder) values(v *plan.Values, id string) int {
 	}
 	return b.add(&engine.Node{
 		ID: id, Name: "Values", Types: plan.Types(v),
-		Source: &engine.SourceSpec{Table: "VALUES", Source: &constants{batch}, Columns: columns, RowTime: -1},
+		Source: &engine.SourceSpec{Table: "VALUES", Source: &constants{id, batch}, Columns: columns, RowTime: -1},
 	})
 }
 

@@ -93,6 +93,11 @@ func (s *Session) insert(ctx context.Context, stmt parser.Stmt) (*Result, error)
 	if err != nil {
 		return nil, err
 	}
+	if sub.Savepoint != "" {
+		if err := s.MayUseFiles(); err != nil {
+			return nil, at(stmt, err)
+		}
+	}
 	job, err := s.host.Submit(ctx, sub)
 	if err != nil {
 		return nil, err
@@ -117,6 +122,9 @@ func (s *Session) submission(stmt parser.Stmt) (Submission, error) {
 		User: user, Allowed: does.recheck(),
 		Name: s.jobName(st), Text: parser.Padded(stmt), Database: s.database, Settings: s.Settings(), Dir: s.options.Dir,
 		Graph: g, Config: s.jobConfig(),
+		Savepoint:        s.either("execution.state-recovery.path", "execution.savepoint.path"),
+		AllowNonRestored: s.either("execution.state-recovery.ignore-unclaimed-state", "execution.savepoint.ignore-unclaimed-state") == "true",
+		Waited:           s.value("table.dml-sync") == "true",
 	}, nil
 }
 
@@ -168,7 +176,13 @@ func Replan(connectors []*connector.Factory, ddl []DDL, sub Submission, rights R
 	if err != nil {
 		return sub, err
 	}
-	s := New(planOnly{shared}, Options{Dir: sub.Dir, Settings: sub.Settings, Now: time.Now, Rights: rights})
+	return Plan(planOnly{shared}, sub, rights)
+}
+
+// Plan makes the job of a submission again, with the tables that a node has now and with
+// somebody's rights.
+func Plan(h Host, sub Submission, rights Rights) (Submission, error) {
+	s := New(h, Options{Dir: sub.Dir, Settings: sub.Settings, Now: time.Now, Rights: rights})
 	s.database = sub.Database
 	stmt, err := parser.ParseStatement(sub.Text)
 	if err != nil {
