@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"sync/atomic"
 	"time"
 
@@ -260,6 +261,12 @@ func (w *worker) close() error {
 	for _, in := range w.nodes {
 		if in != nil && in.writer != nil {
 			errs = append(errs, in.writer.Close())
+		}
+		if in == nil {
+			continue
+		}
+		if c, ok := in.op.(io.Closer); ok {
+			errs = append(errs, c.Close())
 		}
 	}
 	return errors.Join(errs...)

@@ -2,6 +2,7 @@ package operator
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -229,7 +230,7 @@ func parseTime(s string) int64 {
 		if err != nil {
 			panic(err)
 		}
-		return int64(f * 1000)
+		return int64(math.Round(f * 1000))
 	}
 	at, err := time.Parse("2006-01-02T15:04:05Z", s)
 	if err != nil {

@@ -105,6 +105,11 @@ func (o *windowAgg) drop(t *state.Table, end int64) {
 func (o *windowAgg) fireSimple(wm int64, out Emit) error {
 	ids := o.ids[:0]
 	fire := func(ids []int32) error {
+		if o.kept != nil {
+			if err := o.kept.compute(o.slices, ids); err != nil {
+				return err
+			}
+		}
 		err := o.emit(o.slices, ids, nil, out)
 		o.slices.DeleteAll(ids)
 		return err

@@ -82,6 +82,16 @@ func declare(c *catalog.Catalog, src string) error {
 		return err
 	}
 	for _, s := range stmts {
+		if v, ok := s.(*parser.CreateView); ok {
+			view, err := bind.New(c, nil).CreateView(v)
+			if err != nil {
+				return err
+			}
+			if _, err := c.CreateView(view, false, false); err != nil {
+				return err
+			}
+			continue
+		}
 		t, err := bind.New(c, nil).CreateTable(s.(*parser.CreateTable))
 		if err != nil {
 			return err
@@ -162,7 +172,7 @@ func runEverywhere(c *catalog.Catalog, src string, batch, drop bool) (string, er
 			changes, table = m.changes.String(), m.table()
 		}
 		if now := m.table(); now != table {
-			return "", fmt.Errorf("with %d workers and steps of %d rows:\n%s", cfg.Workers, cfg.StepRows, now)
+			return "", fmt.Errorf("with %d workers and steps of %d rows:\n%sand not\n%s", cfg.Workers, cfg.StepRows, now, table)
 		}
 	}
 	return changes + "= table\n" + table, nil
