@@ -54,6 +54,8 @@ func (c *converter) node(n plan.Node) (plan.Node, error) {
 		return c.sort(n, in[0])
 	case *plan.LogicalRank:
 		return c.rank(n, in[0]), nil
+	case *plan.LogicalMatch:
+		return c.match(n, in[0])
 	case *plan.LogicalUnion:
 		return &plan.Union{In: in}, nil
 	case *plan.LogicalSink:

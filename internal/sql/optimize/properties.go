@@ -16,7 +16,7 @@ func emits(n plan.Node) types.KindSet {
 	switch n := n.(type) {
 	case *plan.Scan:
 		return n.Source.ChangelogMode() | types.AppendOnly
-	case *plan.Values, *plan.WindowAggregate, *plan.Limit, *plan.Sort:
+	case *plan.Values, *plan.WindowAggregate, *plan.Limit, *plan.Sort, *plan.Match:
 		return types.AppendOnly
 	case *plan.Normalize:
 		return types.Retract
@@ -89,7 +89,7 @@ func uniqueKeys(n plan.Node) [][]int {
 		return [][]int{n.Keys}
 	case *plan.Join:
 		return joinKeys(n, uniqueKeys(n.Left), uniqueKeys(n.Right))
-	case *plan.Union, *plan.Values:
+	case *plan.Union, *plan.Values, *plan.Match:
 		return nil
 	}
 	return uniqueKeys(n.Inputs()[0])
@@ -320,6 +320,8 @@ func distribution(n plan.Node) ([]int, bool) {
 		return throughGroups(n.Input, n.Groups)
 	case *plan.WindowAggregate:
 		return throughGroups(n.Input, n.Groups)
+	case *plan.Match:
+		return matchDistribution(n)
 	case *plan.Join:
 		return joinDistribution(n)
 	}

@@ -101,6 +101,8 @@ func (p *pruner) node(n plan.Node, use []int) pruned {
 		return p.sort(n, use)
 	case *plan.LogicalRank:
 		return p.rank(n, use)
+	case *plan.LogicalMatch:
+		return p.match(n)
 	case *plan.LogicalUnion:
 		return p.union(n, use)
 	}
