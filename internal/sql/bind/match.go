@@ -1,6 +1,7 @@
 package bind
 
 import (
+	"slices"
 	"strconv"
 
 	"github.com/millrace/millrace/internal/sql/parser"
@@ -75,7 +76,8 @@ func (b *Binder) matchExprs(m *matching, t *parser.MatchRecognize) error {
 	for _, d := range t.Define {
 		v, ok := m.variable(d.Var.Name)
 		if !ok {
-			return m.unknown(d.Var)
+			b.note("the pattern has no variable '%s': its definition has no effect", d.Var.Name)
+			continue
 		}
 		if m.spec.Pattern[v].Define != nil {
 			return errorAt(d.Var.Pos(), "pattern variable '%s' has already been defined", d.Var.Name)
@@ -91,6 +93,9 @@ func (b *Binder) matchExprs(m *matching, t *parser.MatchRecognize) error {
 	x := b.exprs(m.input, "MEASURES")
 	x.match, m.define = m, false
 	for _, s := range t.Measures {
+		if slices.Contains(m.spec.Names, s.Alias.Name) {
+			return errorAt(s.Alias.Pos(), "there are two measures of the name '%s'", s.Alias.Name)
+		}
 		e, err := x.bind(s.Expr)
 		if err != nil {
 			return err
@@ -119,12 +124,18 @@ func (m *matching) pattern(t *parser.MatchRecognize) error {
 	switch {
 	case !some:
 		return errorAt(t.Pattern.Pos(), "Patterns that can produce empty matches are not supported. There must be at least one non-optional state.")
-	case !last.Reluctant && last.Min != last.Max && (last.Min != 0 || last.Max != 1):
+	case greedy(last):
 		return errorAt(t.Pattern.Pos(), "Greedy quantifiers are not allowed as the last element of a Pattern yet. Finish your pattern with either a simple variable or reluctant quantifier.")
 	case t.AllRows:
 		return errorAt(t.Pos(), "All rows per match mode is not supported yet.")
 	}
 	return nil
+}
+
+// greedy says whether a variable leaves the next one only rows that it cannot take. One
+// of a fixed number of rows, or of one at the most, does not, as in Flink.
+func greedy(v plan.MatchVar) bool {
+	return !v.Reluctant && v.Min != v.Max && (v.Min != 0 || v.Max != 1)
 }
 
 func (m *matching) element(p *parser.Pattern) error {
@@ -145,6 +156,9 @@ func (m *matching) element(p *parser.Pattern) error {
 		}
 		if p.Min == 0 && p.Max == 1 && p.Reluctant {
 			return errorAt(p.Pos(), "Reluctant optional variables are not supported yet.")
+		}
+		if n := len(m.spec.Pattern); p.Min == 0 && (p.Max < 0 || p.Max == 1) && n > 0 && greedy(m.spec.Pattern[n-1]) {
+			return errorAt(p.Pos(), "Optional pattern cannot be preceded by greedy pattern: '%s' can be absent, and '%s' before it takes as many rows as it can", sub.Var.Name, m.spec.Pattern[n-1].Name)
 		}
 		return m.add(p, plan.MatchVar{Name: sub.Var.Name, Min: p.Min, Max: p.Max, Reluctant: p.Reluctant, Quantity: quantity(p)})
 	case parser.PatternAlt:

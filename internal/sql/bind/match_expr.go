@@ -162,11 +162,7 @@ func (m *matching) navigate(x *exprs, e *parser.FuncCall, name string) (rex.Expr
 	}
 	m.of = call
 	defer func() { m.of = nil }()
-	out, err := x.bind(e.Args[0])
-	if err == nil && !call.known {
-		return nil, errorAt(e.Pos(), "%s needs a column", name)
-	}
-	return out, err
+	return x.bind(e.Args[0])
 }
 
 func (m *matching) aggregate(x *exprs, e *parser.FuncCall, fn *function.AggregateFn) (rex.Expr, error) {
@@ -242,11 +238,13 @@ func (m *matching) time(x *exprs, e *parser.FuncCall, name string) (rex.Expr, er
 	return m.slot(plan.MatchSlot{Kind: plan.MatchRowtime, Var: -1, T: t}), nil
 }
 
-// scoped binds FINAL x and RUNNING x. In MEASURES of one row per match both are the
-// same; a condition sees the match only as it runs.
+// scoped binds FINAL x, which is what measures of one row per match are anyway.
 func (m *matching) scoped(x *exprs, e *parser.MatchScopeExpr) (rex.Expr, error) {
-	if e.Final && m.define {
-		return nil, errorAt(e.Pos(), "FINAL cannot stand in DEFINE")
+	switch {
+	case m.define:
+		return nil, errorAt(e.Pos(), "FINAL and RUNNING cannot stand in DEFINE")
+	case !e.Final:
+		return nil, errorAt(e.Pos(), "RUNNING is not supported: with one row per match, measures are FINAL")
 	}
 	return x.bind(e.X)
 }

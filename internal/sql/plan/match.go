@@ -127,7 +127,8 @@ func (m *MatchSpec) fields(in []types.Field) []types.Field {
 	return out
 }
 
-// text is as in Flink, but that conditions and measures stand as they are computed.
+// text has Flink's parts in Flink's order; the pattern and its conditions are written as in
+// SQL, where Flink prints its parse tree, and WITHIN is shown.
 func (m *MatchSpec) text(in Node, style rex.Style) string {
 	var b strings.Builder
 	if len(m.Partition) > 0 {
@@ -140,12 +141,12 @@ func (m *MatchSpec) text(in Node, style rex.Style) string {
 	}
 	vars, defines := make([]string, len(m.Pattern)), []string{}
 	for i, v := range m.Pattern {
-		vars[i] = "'" + v.Name + "'" + v.Quantity
+		vars[i] = v.Name + v.Quantity
 		if v.Define != nil {
 			defines = append(defines, v.Name+"="+rex.Format(v.Define, style, m.slotNames(in, style)))
 		}
 	}
-	fmt.Fprintf(&b, ", pattern=[%s], define=[{%s}]", strings.Join(vars, " "), strings.Join(defines, ", "))
+	fmt.Fprintf(&b, ", pattern=[(%s)], define=[{%s}]", strings.Join(vars, " "), strings.Join(defines, ", "))
 	return b.String()
 }
 
@@ -197,6 +198,9 @@ func (m *MatchSpec) slotNames(in Node, style rex.Style) func(int) string {
 			return s.Fn.Name + "(" + strings.Join(args, ", ") + ")"
 		}
 		f := "LAST"
+		if s.Offset == 0 && !s.First && s.Var >= 0 {
+			return of + columns(s.Col)
+		}
 		if s.First {
 			f = "FIRST"
 		}
