@@ -18,6 +18,9 @@ var ranks = map[string]bool{
 // funcCall binds a call: of a window function, an aggregate, or a function of
 // the row.
 func (x *exprs) funcCall(e *parser.FuncCall) (rex.Expr, error) {
+	if out, ok, err := x.hook(e); ok {
+		return out, err
+	}
 	name := dotted(e.Name.Parts)
 	upper := strings.ToUpper(name)
 	agg, isAgg := function.LookupAggregate(name)

@@ -37,7 +37,7 @@ func (b *Binder) from(t parser.TableExpr) (*relation, error) {
 	case *parser.Unnest:
 		return nil, unsupported(t.Pos(), "UNNEST is")
 	case *parser.MatchRecognize:
-		return nil, unsupported(t.Pos(), "MATCH_RECOGNIZE is")
+		return b.match(t)
 	}
 	return nil, unsupported(t.Pos(), "this table expression is")
 }

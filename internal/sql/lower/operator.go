@@ -46,6 +46,8 @@ func (b *builder) operator(n plan.Node) (maker, error) {
 		return fixed(func() operator.Operator { return b.rank(n) }), nil
 	case *plan.WindowRank:
 		return fixed(func() operator.Operator { return b.windowRank(n) }), nil
+	case *plan.Match:
+		return func(int) (operator.Operator, error) { return match(n) }, nil
 	case *plan.SortLimit:
 		return fixed(func() operator.Operator { return b.sortLimit(n) }), nil
 	case *plan.Sort:

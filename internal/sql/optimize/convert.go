@@ -70,6 +70,8 @@ func (c *converter) node(n plan.Node) (plan.Node, error) {
 		return &plan.Replicate{Input: in[0]}, nil
 	case *plan.LogicalOver:
 		return c.over(n, in[0])
+	case *plan.LogicalMatch:
+		return c.match(n, in[0])
 	case *plan.LogicalUnion:
 		return &plan.Union{In: in}, nil
 	case *plan.LogicalSink:

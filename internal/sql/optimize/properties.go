@@ -16,7 +16,7 @@ func emits(n plan.Node) types.KindSet {
 	switch n := n.(type) {
 	case *plan.Scan:
 		return n.Source.ChangelogMode() | types.AppendOnly
-	case *plan.Values, *plan.WindowAggregate, *plan.Limit, *plan.Sort, *plan.WindowJoin, *plan.IntervalJoin, *plan.Over, *plan.WindowRank:
+	case *plan.Values, *plan.WindowAggregate, *plan.Limit, *plan.Sort, *plan.WindowJoin, *plan.IntervalJoin, *plan.Over, *plan.WindowRank, *plan.Match:
 		return types.AppendOnly
 	case *plan.Normalize:
 		return types.Retract
@@ -105,7 +105,7 @@ func uniqueKeys(n plan.Node) [][]int {
 			return uniqueKeys(n.Left)
 		}
 		return nil
-	case *plan.Union, *plan.Values, *plan.IntervalJoin, *plan.Replicate, *plan.Expand:
+	case *plan.Union, *plan.Values, *plan.IntervalJoin, *plan.Replicate, *plan.Expand, *plan.Match:
 		return nil
 	}
 	return uniqueKeys(n.Inputs()[0])
@@ -345,6 +345,8 @@ func distribution(n plan.Node) ([]int, bool) {
 		return throughGroups(n.Input, n.Groups)
 	case *plan.WindowAggregate:
 		return throughGroups(n.Input, n.Groups)
+	case *plan.Match:
+		return matchDistribution(n)
 	case *plan.Join:
 		return joinDistribution(n.Kind, n.Left, n.LeftKeys, n.RightKeys)
 	case *plan.WindowJoin:

@@ -109,6 +109,8 @@ func (p *pruner) node(n plan.Node, use []int) pruned {
 		return pruned{&plan.LogicalReplicate{Input: in}, all(len(n.Fields()))}
 	case *plan.LogicalOver:
 		return p.over(n, use)
+	case *plan.LogicalMatch:
+		return p.match(n)
 	case *plan.LogicalUnion:
 		return p.union(n, use)
 	}
