@@ -6,7 +6,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## the binary, ./millrace
-	go build -o millrace ./cmd/millrace
+	CGO_ENABLED=0 go build -o millrace ./cmd/millrace
 
 test: peers ## everything that must hold; installs what it needs (this is what CI runs)
 	go vet ./...

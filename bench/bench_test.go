@@ -31,7 +31,7 @@ func BenchmarkReady(b *testing.B) {
 }
 
 // residentSet is VmRSS in bytes.
-func residentSet(b *testing.B, pid int) int64 {
+func residentSet(b testing.TB, pid int) int64 {
 	b.Helper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
@@ -72,7 +72,7 @@ func BenchmarkProduce(b *testing.B) {
 }
 
 // cpuTime is what a process has used, user and system.
-func cpuTime(b *testing.B, pid int) time.Duration {
+func cpuTime(b testing.TB, pid int) time.Duration {
 	b.Helper()
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {

@@ -30,7 +30,7 @@ func consumeCommand() *cobra.Command {
 			if group != "" {
 				opts = append(opts, kgo.ConsumerGroup(group))
 			}
-			cl, err := client(addr, opts...)
+			cl, err := dial(addr, opts...)
 			if err != nil {
 				return err
 			}

@@ -21,7 +21,7 @@ func produceCommand() *cobra.Command {
 		Short: "Write the lines of standard input to a topic, a record each",
 		Args:  exactly("TOPIC"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			cl, err := client(addr, kgo.DefaultProduceTopic(args[0]), kgo.AllowAutoTopicCreation())
+			cl, err := dial(addr, kgo.DefaultProduceTopic(args[0]), kgo.AllowAutoTopicCreation())
 			if err != nil {
 				return err
 			}

@@ -30,6 +30,7 @@ goes on where it was when it is started again with the same script.`,
 			if err != nil {
 				return fmt.Errorf("cannot read the script: %w", err)
 			}
+			quietMonitor()
 			return node.RunScript(cmd.Context(), node.ScriptRun{
 				Config:   node.Config{Data: data, Kafka: kafka, HTTP: http, Report: report},
 				File:     args[0],

@@ -34,6 +34,7 @@ Jobs that had not ended when the node stopped go on. When everything is served,
 				config.Kafka = ""
 			}
 			config.Report = report
+			quietMonitor()
 			n, err := node.Open(config)
 			if err != nil {
 				return err

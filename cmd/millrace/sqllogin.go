@@ -9,6 +9,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/millrace/millrace/internal/broker/auth"
+	"github.com/millrace/millrace/internal/client"
 	"github.com/millrace/millrace/internal/gateway"
 )
 
@@ -56,7 +57,7 @@ func configuredLogin(file string) (login gateway.Login, err error) {
 	}
 	protocol := strings.ToUpper(p["security.protocol"])
 	if strings.HasSuffix(protocol, "SSL") {
-		if login.TLS, err = clientTLS(p); err != nil {
+		if login.TLS, err = client.TLS(p); err != nil {
 			return login, fmt.Errorf("%s: %w", file, err)
 		}
 	}

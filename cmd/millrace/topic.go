@@ -24,7 +24,7 @@ func addrFlag(c *cobra.Command, addr *string) {
 	c.PersistentFlags().StringVar(&commandConfig, "command-config", "", "a file of Kafka client properties: security.protocol, sasl.mechanism, sasl.jaas.config, ssl.…")
 }
 
-func client(addr string, opts ...kgo.Opt) (*kgo.Client, error) {
+func dial(addr string, opts ...kgo.Opt) (*kgo.Client, error) {
 	secure, err := securityOptions(commandConfig)
 	if err != nil {
 		return nil, err
@@ -40,7 +40,7 @@ func withAdmin(ctx context.Context, addr string, fn func(*kadm.Client) error) er
 }
 
 func withClient(ctx context.Context, addr string, fn func(*kgo.Client) error) error {
-	cl, err := client(addr)
+	cl, err := dial(addr)
 	if err != nil {
 		return err
 	}

@@ -50,11 +50,16 @@ type produceTopic struct {
 
 type producePartition struct {
 	index   int32
-	records []byte // aliases the request: nil once appended
-	tried   bool   // the log was asked
+	records []byte     // aliases the request: nil once appended
+	header  wire.Batch // of the first of them, nil if there is none
+	tried   bool       // the log was asked
 	log     *commitlog.Log
 	info    commitlog.AppendInfo
 	err     error
+}
+
+func (part *producePartition) isTransactional() bool {
+	return part.header != nil && part.header.IsTransactional()
 }
 
 // partitions calls fn for each partition.
@@ -67,33 +72,32 @@ func (p *produceRequest) partitions(fn func(*produceTopic, *producePartition)) {
 	}
 }
 
-func handleProduce(c *call, body []byte) (reply, error) {
-	p, err := decodeProduce(body, c.version)
-	if err != nil {
+// A large request is handled partition by partition as it comes, so that its records are checked and written while the processor has
+// them in its cache, and no more memory is needed than for the largest of them. What of it came before its connection broke is in the
+// log, without an answer, as it is where the answer is lost. A transactional request is decided about as a whole, and so waits for its
+// end.
+func handleProduce(c *call, r *reader) (reply, error) {
+	p := &produceRequest{version: c.version}
+	p.decodeHeader(r)
+	p.denied = p.transactional && !c.allowed(auth.Write, auth.TransactionalID, p.txnID)
+	var arrived func(*produceTopic, *producePartition)
+	if p.transactional {
+		r.whole()
+	} else if r.frame != nil {
+		arrived = func(t *produceTopic, part *producePartition) {
+			part.err = c.admitProduce(p, t, part)
+			if part.isTransactional() { // see refuseMixed; what came before it in this request stays
+				part.err = kerr.TransactionalIDAuthorizationFailed
+			}
+			c.appendTo(t, part)
+		}
+	}
+	if err := p.decodeTopics(r, c.named, arrived); err != nil {
 		return reply{}, err
 	}
-	for i := range p.topics {
-		t := &p.topics[i]
-		if c.version >= 13 {
-			t.topic = c.meta.TopicByID(t.id)
-		} else {
-			t.topic = c.meta.Topic(t.name)
-		}
-		t.denied = !c.mayUse(auth.Write, t.topic, t.name)
+	if arrived == nil {
+		c.appendAll(p)
 	}
-	p.denied = p.transactional && !c.allowed(auth.Write, auth.TransactionalID, p.txnID)
-	p.partitions(func(t *produceTopic, part *producePartition) { part.err = c.admitProduce(p, t, part) })
-	p.refuseMixed()
-	leave := c.enterTransaction(p)
-	p.partitions(func(t *produceTopic, part *producePartition) {
-		if part.err == nil {
-			part.tried = true
-			part.info, part.err = part.log.Append(part.records, commitlog.FromClient, leaderEpoch)
-			c.noteOffline(t.topic, part.index, part.log, part.err)
-		}
-		part.records = nil
-	})
-	leave()
 	if p.acks == 0 {
 		return reply{silent: true}, p.failure()
 	}
@@ -103,6 +107,35 @@ func handleProduce(c *call, body []byte) (reply, error) {
 		}
 		return reply{body: p}
 	}}, nil
+}
+
+// named finds the topic that a request names, and whether it may be written to.
+func (c *call) named(t *produceTopic) {
+	if c.version >= 13 {
+		t.topic = c.meta.TopicByID(t.id)
+	} else {
+		t.topic = c.meta.Topic(t.name)
+	}
+	t.denied = !c.mayUse(auth.Write, t.topic, t.name)
+}
+
+// appendAll handles a request that is there as a whole.
+func (c *call) appendAll(p *produceRequest) {
+	p.partitions(func(t *produceTopic, part *producePartition) { part.err = c.admitProduce(p, t, part) })
+	p.refuseMixed()
+	leave := c.enterTransaction(p)
+	p.partitions(c.appendTo)
+	leave()
+}
+
+// appendTo appends what is to be appended.
+func (c *call) appendTo(t *produceTopic, part *producePartition) {
+	if part.err == nil {
+		part.tried = true
+		part.info, part.err = part.log.Append(part.records, commitlog.FromClient, leaderEpoch)
+		c.noteOffline(t.topic, part.index, part.log, part.err)
+	}
+	part.records, part.header = nil, nil
 }
 
 // failure is an error of a request that nobody is told of but by the end of the connection, as Kafka does it.
@@ -117,6 +150,9 @@ func (p *produceRequest) failure() (err error) {
 
 // admitProduce finds the partition and checks what can be checked without it.
 func (b *Broker) admitProduce(p *produceRequest, t *produceTopic, part *producePartition) error {
+	if h, _, err := wire.ParseHeader(part.records); err == nil {
+		part.header = h
+	}
 	switch {
 	case p.denied:
 		return kerr.TransactionalIDAuthorizationFailed
@@ -131,13 +167,13 @@ func (b *Broker) admitProduce(p *produceRequest, t *produceTopic, part *produceP
 	case t.topic.Internal():
 		return kerr.InvalidTopicException
 	}
-	h, _, err := wire.ParseHeader(part.records)
-	if err == nil && h.Codec() == wire.Zstd && p.version < 7 {
+	if part.header != nil && part.header.Codec() == wire.Zstd && p.version < 7 {
 		return kerr.UnsupportedCompressionType
 	}
 	if len(part.records) == 0 {
 		return kerr.InvalidRecord
 	}
+	var err error
 	part.log, err = b.meta.PartitionOf(t.topic, part.index)
 	return err
 }
@@ -149,9 +185,9 @@ func (p *produceRequest) refuseMixed() {
 	var refused error
 	first, epoch := int64(-1), int16(-1)
 	p.partitions(func(_ *produceTopic, part *producePartition) {
-		h, _, err := wire.ParseHeader(part.records)
+		h := part.header
 		switch {
-		case err != nil || !h.IsTransactional():
+		case !part.isTransactional():
 		case !p.transactional:
 			refused = kerr.TransactionalIDAuthorizationFailed
 		case first >= 0 && (h.ProducerID() != first || h.ProducerEpoch() != epoch):
@@ -171,8 +207,8 @@ func (c *call) enterTransaction(p *produceRequest) (leave func()) {
 	txn := TxnBatch{ID: p.txnID}
 	var parts []*producePartition
 	p.partitions(func(t *produceTopic, part *producePartition) {
-		h, _, err := wire.ParseHeader(part.records)
-		if err != nil || part.err != nil || !h.IsTransactional() {
+		h := part.header
+		if part.err != nil || !part.isTransactional() {
 			return
 		}
 		if part.err = admitTransactional(part.log, h, p.version >= 12); part.err != nil {
@@ -241,33 +277,45 @@ func (c *call) awaitDurable(p *produceRequest) {
 	})
 }
 
-func decodeProduce(body []byte, version int16) (*produceRequest, error) {
-	r := &reader{b: body, flexible: version >= 9}
-	p := &produceRequest{version: version}
+func (p *produceRequest) decodeHeader(r *reader) {
+	r.flexible = p.version >= 9
 	p.txnID, p.transactional = r.string()
 	p.acks = r.int16()
 	p.timeout = time.Duration(r.int32()) * time.Millisecond
-	p.topics = make([]produceTopic, r.array(topicSize(r.flexible)))
-	for i := range p.topics {
-		t := &p.topics[i]
-		if version >= 13 {
+}
+
+// decodeTopics reads the rest. named, where set, is called for each topic when its name is known, and arrived for each partition when
+// its records are, which are gone with the next.
+func (p *produceRequest) decodeTopics(r *reader, named func(*produceTopic), arrived func(*produceTopic, *producePartition)) error {
+	// Memory follows the bytes: a count is only a claim.
+	for n := r.array(topicSize(r.flexible)); n > 0 && !r.bad; n-- {
+		p.topics = append(p.topics, produceTopic{})
+		t := &p.topics[len(p.topics)-1]
+		if p.version >= 13 {
 			t.id = r.uuid()
 		} else {
 			t.name, _ = r.string()
 		}
-		t.parts = make([]producePartition, r.array(5))
-		for j := range t.parts {
-			t.parts[j].index = r.int32()
-			t.parts[j].records = r.bytes()
+		if named != nil && !r.bad {
+			named(t)
+		}
+		count := r.array(5)
+		t.parts = make([]producePartition, 0, min(count, 64))
+		for ; count > 0 && !r.bad; count-- {
+			t.parts = append(t.parts, producePartition{index: r.int32()})
+			part := &t.parts[len(t.parts)-1]
+			if part.records = r.bytes(); arrived != nil && !r.bad {
+				arrived(t, part)
+			}
 			r.tags()
 		}
 		r.tags()
 	}
 	r.tags()
-	if r.bad || len(r.b) != 0 {
-		return nil, errMalformed
+	if r.bad || r.left() != 0 {
+		return errMalformed
 	}
-	return p, nil
+	return nil
 }
 
 func (p *produceRequest) release() {}

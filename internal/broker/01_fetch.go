@@ -90,8 +90,9 @@ func (f *fetchRequest) partitions(fn func(*fetchTopic, *fetchPartition) bool) {
 	}
 }
 
-func handleFetch(c *call, body []byte) (reply, error) {
-	f, err := c.decodeFetch(body)
+func handleFetch(c *call, r *reader) (reply, error) {
+	r.whole()
+	f, err := c.decodeFetch(r.b)
 	if err != nil {
 		return reply{}, err
 	}

@@ -14,7 +14,7 @@ type api struct {
 	key, min, max int16
 	flexible      int16 // the first version with compact lengths and tagged fields
 	handle        func(c *call, req kmsg.Request) reply
-	raw           func(c *call, body []byte) (reply, error)
+	raw           func(c *call, r *reader) (reply, error)
 }
 
 // apis is indexed by key. Filled by init functions, read only after.
@@ -26,8 +26,8 @@ func register[R kmsg.Request](key, min, max int16, handle func(c *call, req R) r
 	add(&api{key: key, min: min, max: max, handle: func(c *call, req kmsg.Request) reply { return handle(c, req.(R)) }})
 }
 
-// registerRaw declares an API that decodes its requests itself. The body is gone when the handler returns.
-func registerRaw(key, min, max int16, handle func(c *call, body []byte) (reply, error)) {
+// registerRaw declares an API that decodes its requests itself. What it reads is gone when the handler returns.
+func registerRaw(key, min, max int16, handle func(c *call, r *reader) (reply, error)) {
 	add(&api{key: key, min: min, max: max, raw: handle})
 }
 

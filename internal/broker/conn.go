@@ -39,6 +39,7 @@ type conn struct {
 	ctx    context.Context // ends with the connection
 	cancel context.CancelFunc
 	in     *bufio.Reader
+	frame  frame // the reader's: the request that is being read
 	queue  chan pending
 	asked  atomic.Int64 // requests read and not answered
 	client software     // the reader's
@@ -233,16 +234,31 @@ func (c *conn) readRequest() (pending, error) {
 		return pending{}, badf("a %s request of %d bytes, the limit is %d", kmsg.NameForKey(key), size, controlBytes)
 	}
 	p := pending{api: a, version: version, correlation: int32(binary.BigEndian.Uint32(head[8:]))}
-	var pool *framePool // kmsg's messages keep what they were read from
-	if a.raw != nil {
-		pool = &c.b.frames
+	return c.readBody(p, size-requestOverhead)
+}
+
+// readBody reads what follows of a request, in the cheapest way that it allows, and handles it.
+func (c *conn) readBody(p pending, n int) (pending, error) {
+	var r reader
+	var err error
+	switch {
+	case p.api.raw == nil: // kmsg's messages keep what they were read from
+		var pool *framePool
+		r.b, err = pool.read(c.in, n)
+	case n <= c.in.Size():
+		r.b, err = c.in.Peek(n)
+		defer c.in.Discard(n)
+	default:
+		r.frame = &c.frame
+		c.frame.begin(c.in, &c.b.frames, n)
+		defer c.frame.end()
 	}
-	body, err := pool.read(c.in, size-8)
 	if err != nil {
 		return p, err
 	}
-	p, err = c.dispatch(p, body)
-	pool.put(body)
+	if p, err = c.dispatch(p, &r); c.frame.err != nil {
+		err = c.frame.err // not the client's mistake
+	}
 	return p, err
 }
 
@@ -256,7 +272,7 @@ func (c *conn) readHead(head *[12]byte) error {
 }
 
 // dispatch decodes a request and runs its handler.
-func (c *conn) dispatch(p pending, body []byte) (_ pending, err error) {
+func (c *conn) dispatch(p pending, r *reader) (_ pending, err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			err = c.panicked(p.api, v)
@@ -274,7 +290,7 @@ func (c *conn) dispatch(p pending, body []byte) (_ pending, err error) {
 		p.version, p.reply = 0, answer(unsupportedApiVersions())
 		return p, nil
 	}
-	r := &reader{b: body}
+	size := r.left() + requestOverhead
 	call := &call{Broker: c.b, conn: c, version: p.version}
 	call.clientID, _ = r.string()
 	if p.version >= a.flexible {
@@ -285,9 +301,12 @@ func (c *conn) dispatch(p pending, body []byte) (_ pending, err error) {
 		return p, badf("a %s request with a malformed header", kmsg.NameForKey(a.key))
 	}
 	p.call = call
+	if c.b.quotas.timed() {
+		r.whole() // what counts is our time, not that of its coming
+	}
 	began := c.b.quotas.clock()
 	if a.raw != nil {
-		p.reply, err = a.raw(call, r.b)
+		p.reply, err = a.raw(call, r)
 	} else {
 		req := kmsg.RequestForKey(a.key)
 		req.SetVersion(p.version)
@@ -297,7 +316,7 @@ func (c *conn) dispatch(p pending, body []byte) (_ pending, err error) {
 	}
 	call.spend(began)
 	if a.key == keyProduce {
-		call.throttleProduce(len(body) + requestOverhead)
+		call.throttleProduce(size)
 	}
 	if err != nil {
 		return p, badf("a %s request of version %d: %v", kmsg.NameForKey(a.key), p.version, err)

@@ -1,6 +1,8 @@
 package broker
 
 import (
+	"bytes"
+	"reflect"
 	"slices"
 	"testing"
 
@@ -19,6 +21,9 @@ func FuzzDecodeProduce(f *testing.F) {
 			return
 		}
 		p, err := decodeProduce(body, version)
+		if streamed, again := decodeProduceStreamed(body, version); (again == nil) != (err == nil) || err == nil && !reflect.DeepEqual(p, streamed) {
+			t.Fatalf("as it comes: %+v, %v, want %+v, %v", streamed, again, p, err)
+		}
 		if err != nil {
 			return
 		}
@@ -41,6 +46,22 @@ func FuzzDecodeProduce(f *testing.F) {
 			}
 		}
 	})
+}
+
+func decodeProduce(body []byte, version int16) (*produceRequest, error) {
+	p, r := &produceRequest{version: version}, &reader{b: body}
+	p.decodeHeader(r)
+	return p, p.decodeTopics(r, nil, nil)
+}
+
+// decodeProduceStreamed decodes a request while it comes, and keeps what came.
+func decodeProduceStreamed(body []byte, version int16) (*produceRequest, error) {
+	var f frame
+	f.begin(bytes.NewReader(body), &framePool{}, len(body))
+	defer f.end()
+	p, r := &produceRequest{version: version}, &reader{frame: &f}
+	p.decodeHeader(r)
+	return p, p.decodeTopics(r, nil, func(_ *produceTopic, part *producePartition) { part.records = bytes.Clone(part.records) })
 }
 
 // FuzzDecodeFetch is the same for Fetch.

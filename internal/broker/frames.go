@@ -72,3 +72,48 @@ func (p *framePool) capacity(n int) int {
 	}
 	return smallestFrame << frameClass(n)
 }
+
+// frame is a request on its way in: the part that was read last, and how much is still to come. A request of many megabytes is handled
+// piece by piece, each in the same memory, while it is in the processor's cache.
+type frame struct {
+	in    io.Reader
+	pool  *framePool
+	left  int   // bytes not read yet
+	err   error // of reading
+	buf   []byte
+	small [64]byte
+}
+
+// begin starts a frame of n bytes.
+func (f *frame) begin(in io.Reader, pool *framePool, n int) {
+	f.in, f.pool, f.left, f.err, f.buf = in, pool, n, nil, nil
+}
+
+// next reads the next n bytes, which are valid until it is called again; nil after an error.
+func (f *frame) next(n int) []byte {
+	f.end()
+	if f.err != nil || n > f.left {
+		return nil
+	}
+	f.left -= n
+	b := f.small[:]
+	if n <= len(b) {
+		b = b[:n]
+		_, f.err = io.ReadFull(f.in, b)
+	} else {
+		b, f.err = f.pool.read(f.in, n)
+		f.buf = b
+	}
+	if f.err != nil {
+		return nil
+	}
+	return b
+}
+
+// end gives back what was read last.
+func (f *frame) end() {
+	if f.buf != nil {
+		f.pool.put(f.buf)
+		f.buf = nil
+	}
+}

@@ -12,13 +12,39 @@ var errMalformed = errors.New("malformed request")
 
 // reader reads fields off the front; after one that is not there it is bad and stays so. Bytes alias the request. An array's length
 // is bounded by the bytes left and the least size of an element, so that a small request cannot ask for much memory.
+//
+// The bytes may still be on their way, in a frame: then each field is read when it is asked for, and what was returned before it is
+// gone.
 type reader struct {
 	b        []byte
-	flexible bool // compact lengths and tags
+	frame    *frame // nil if all there is is in b, which is empty otherwise
+	flexible bool   // compact lengths and tags
 	bad      bool
 }
 
+// left is how many bytes there are, or will be.
+func (r *reader) left() int {
+	if r.frame != nil {
+		return r.frame.left
+	}
+	return len(r.b)
+}
+
+// whole waits for all of the request.
+func (r *reader) whole() {
+	if r.frame != nil {
+		r.b = r.frame.next(r.frame.left)
+		r.bad = r.bad || r.frame.err != nil
+		r.frame = nil
+	}
+}
+
 func (r *reader) take(n int) []byte {
+	if n >= 0 && n <= r.left() && r.frame != nil && !r.bad {
+		b := r.frame.next(n)
+		r.bad = r.frame.err != nil
+		return b
+	}
 	if n < 0 || n > len(r.b) {
 		r.b, r.bad = nil, true
 		return nil
@@ -62,6 +88,9 @@ func (r *reader) uuid() (id [16]byte) {
 }
 
 func (r *reader) uvarint() int {
+	if r.frame != nil {
+		return r.slowUvarint()
+	}
 	v, n := binary.Uvarint(r.b)
 	if n <= 0 || v > math.MaxInt32 {
 		r.b, r.bad = nil, true
@@ -69,6 +98,25 @@ func (r *reader) uvarint() int {
 	}
 	r.b = r.b[n:]
 	return int(v)
+}
+
+// slowUvarint is uvarint where the bytes come one by one.
+func (r *reader) slowUvarint() int {
+	var b [binary.MaxVarintLen64]byte
+	for i := range b {
+		in := r.take(1)
+		if r.bad {
+			return 0
+		}
+		if b[i] = in[0]; b[i] < 0x80 {
+			whole := reader{b: b[:i+1]}
+			v := whole.uvarint()
+			r.bad = whole.bad
+			return v
+		}
+	}
+	r.bad = true
+	return 0
 }
 
 // nullable reads a length, -1 for null.
@@ -82,7 +130,7 @@ func (r *reader) nullable() int {
 // array reads the length of an array whose elements take at least size bytes; null is empty.
 func (r *reader) array(size int) int {
 	n := r.nullable()
-	if n > len(r.b)/size {
+	if n > r.left()/size {
 		r.b, r.bad = nil, true
 	}
 	if r.bad || n < 0 {

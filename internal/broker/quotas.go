@@ -77,10 +77,16 @@ const anonymous = "ANONYMOUS"
 
 // clock is the time at which something began whose duration may count; zero when none does.
 func (q *quotas) clock() (began time.Time) {
-	if set := q.set.Load(); set != nil && set.busy {
+	if q.timed() {
 		began = time.Now()
 	}
 	return began
+}
+
+// timed says whether it counts for somebody how long a request takes.
+func (q *quotas) timed() bool {
+	set := q.set.Load()
+	return set != nil && set.busy
 }
 
 // spend counts the time since began, which came out of clock.

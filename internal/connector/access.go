@@ -9,8 +9,8 @@ type Access struct {
 // Touches says what a table's rows are in, which decides on the rights that it takes to
 // read and to write them. All that is empty: nothing that anybody keeps.
 type Touches struct {
-	// Topic is the topic of the log that holds them.
-	Topic string
+	// Topics are those of the log that hold them; "*" stands for all there are.
+	Topics []string
 	// Group is the consumer group whose offsets say where to begin or to end.
 	Group string
 	// TransactionalID names the transactions that they are written in.

@@ -64,6 +64,7 @@ type blackHole struct{ ledgerSink }
 
 func (s *blackHole) Writer(context.Context, int, int) (connector.Writer, error) { return &hole{}, nil }
 func (s *blackHole) Recover(context.Context, []byte, []byte) error              { return nil }
+func (s *blackHole) Seal()                                                      {}
 func (s *blackHole) Prepare(context.Context, int64) ([]byte, error)             { return nil, nil }
 
 type hole struct{ rows int }

@@ -31,7 +31,7 @@ func TestStateLargerThanItsBudget(t *testing.T) {
 				spilled, held = max(spilled, n.State.Rows), max(held, n.State.Bytes)
 			}
 		}
-		killed := 10
+		killed := 3
 		c.Hook = func(p string) {
 			if p == "after-journal" {
 				killed--

@@ -42,6 +42,8 @@ var lattice = map[string][]string{
 	"internal/connector": {"internal/types", "internal/vec", "internal/format"},
 
 	"internal/connector/log":        {"internal/types", "internal/vec", "internal/format", "internal/connector", "internal/wire"},
+	"internal/client":               {"internal/broker/auth"},
+	"internal/connector/kafka":      {"internal/types", "internal/vec", "internal/format", "internal/connector", "internal/connector/log", "internal/client", "internal/wire"},
 	"internal/connector/filesystem": {"internal/types", "internal/vec", "internal/format", "internal/connector", "internal/vfs"},
 	"internal/connector/*":          {"internal/types", "internal/vec", "internal/format", "internal/connector"},
 

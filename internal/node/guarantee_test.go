@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -60,7 +61,8 @@ func TestGuarantees(t *testing.T) {
 				case point == "committed" && g.set != "" && g.again:
 					continue // no sink has anything to commit
 				}
-				for n, kept := range []int{100, 0} {
+				for n := range 4 {
+					kept := 100 * (n / 2)
 					disk := crashedAt(t, fmt.Sprintf(copyJob, g.option, g.set), point, 2+n, kept)
 					src, dst, total := finishCopy(t, disk)
 					slices.Sort(src)
@@ -90,10 +92,12 @@ func TestGuarantees(t *testing.T) {
 func crashedAt(t *testing.T, text, point string, n, kept int) *vfs.Mem {
 	t.Helper()
 	files := vfs.NewMem()
+	slow := new(atomic.Bool) // syncs take time, so that steps are made beside commits
+	slow.Store(n%2 == 0)
 	var mu sync.Mutex
 	var crashed *vfs.Mem
 	done := make(chan struct{})
-	node, err := Open(Config{files: files, Hook: func(p string) {
+	node, err := Open(Config{files: slowFS{files, slow}, Hook: func(p string) {
 		mu.Lock()
 		defer mu.Unlock()
 		if p != point || crashed != nil {

@@ -112,6 +112,7 @@ func (n *Node) openJournal(id string) (journalLog, error) {
 func (j *job) run(parent context.Context, spec engine.JobSpec) {
 	ctx, cancel := context.WithCancelCause(parent)
 	j.cancel = cancel
+	j.node.placeState(&spec)
 	ej := engine.NewJob(spec)
 	j.mu.engine = ej
 	j.node.ask(j)

@@ -3,6 +3,8 @@ package node
 import (
 	"context"
 	"errors"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -23,6 +25,18 @@ type logBroker struct {
 	closing context.Context
 	// ensure is held while a topic is looked up and made.
 	ensure sync.Mutex
+}
+
+// Topics are the names of all topics but the node's own, in order.
+func (l *logBroker) Topics() []string {
+	var names []string
+	for _, t := range l.broker.Metadata().Topics() {
+		if !strings.HasPrefix(t.Name, "__") {
+			names = append(names, t.Name)
+		}
+	}
+	slices.Sort(names)
+	return names
 }
 
 // EnsureTopic finds a topic or makes it.

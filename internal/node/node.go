@@ -18,8 +18,10 @@ import (
 	"github.com/millrace/millrace/internal/connector"
 	"github.com/millrace/millrace/internal/connector/blackhole"
 	"github.com/millrace/millrace/internal/connector/filesystem"
+	"github.com/millrace/millrace/internal/connector/kafka"
 	logconn "github.com/millrace/millrace/internal/connector/log"
 	"github.com/millrace/millrace/internal/connector/print"
+	"github.com/millrace/millrace/internal/engine/state"
 	"github.com/millrace/millrace/internal/gateway"
 	"github.com/millrace/millrace/internal/sql/catalog"
 	"github.com/millrace/millrace/internal/sql/session"
@@ -63,7 +65,8 @@ type Node struct {
 	connectors []*connector.Factory
 	shared     *session.Shared
 	gateway    *gateway.Gateway
-	door       *broker.HTTP // nil where HTTP is open to all
+	memory     *state.Budget // for the jobs' state
+	door       *broker.HTTP  // nil where HTTP is open to all
 	kafka      []kafkaListener
 	http       net.Listener
 	server     *http.Server
@@ -113,8 +116,11 @@ func Open(config Config) (_ *Node, err error) {
 	if err != nil {
 		return nil, unusable(config.Data, err)
 	}
+	if err := n.openState(); err != nil {
+		return nil, err
+	}
 	n.link = &logBroker{broker: n.broker, closing: n.ctx}
-	n.connectors = connectors(n.link)
+	n.connectors = connectors(n.link, n.report)
 	if err := n.openHTTP(); err != nil {
 		return nil, err
 	}
@@ -127,13 +133,13 @@ func Open(config Config) (_ *Node, err error) {
 
 // connectors are those that a node has. With a link that is nil they can be planned
 // with, and not run.
-func connectors(link logconn.Broker) []*connector.Factory {
-	return []*connector.Factory{
+func connectors(link logconn.Broker, report func(string)) []*connector.Factory {
+	return append(kafka.Factories(report),
 		logconn.Factory(link),
 		filesystem.Factory(vfs.OS),
 		blackhole.Factory(),
 		print.Factory(os.Stdout, os.Stderr),
-	}
+	)
 }
 
 // restore makes again what the system topic tells of.

@@ -60,7 +60,7 @@ func TestPlanningCost(t *testing.T) {
 				return testing.AllocsPerRun(1, func() {
 					stmts, err := s.Parse()
 					if err == nil {
-						err = session.Check(connectors(nil), nil, session.Options{}, stmts)
+						err = session.Check(connectors(nil, func(string) {}), nil, session.Options{}, stmts)
 					}
 					if err != nil {
 						t.Fatal(err)

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -22,14 +24,16 @@ import (
 const roundTime = time.Millisecond
 
 // slowFS is a file system in memory whose syncs take their time, each for itself. On the
-// clock of a synctest bubble nothing else takes any, so that time is counted in syncs.
+// clock of a synctest bubble nothing else takes any, so that time is counted in syncs. It
+// is slow while records flow: a node that starts or closes waits for locks during a sync,
+// which a bubble does not take for waiting.
 type slowFS struct {
 	vfs.FS
-	fast *atomic.Bool // from now on
+	slow *atomic.Bool // now
 }
 
 func (s slowFS) wait() {
-	if !s.fast.Load() {
+	if s.slow.Load() {
 		time.Sleep(roundTime)
 	}
 }
@@ -70,10 +74,10 @@ func (v slowVolume) Sync() error {
 }
 
 const roundsJob = `
-CREATE TABLE events (k INT, t BIGINT, v BIGINT) WITH ('topic' = 'events', 'format' = 'json', 'topic.partitions' = '2');
-CREATE TABLE sums (k INT, t BIGINT, v BIGINT, PRIMARY KEY (k) NOT ENFORCED) WITH
-  ('connector' = 'upsert-kafka', 'topic' = 'sums', 'key.format' = 'json', 'value.format' = 'json', 'topic.partitions' = '2');
-INSERT INTO sums SELECT k, MAX(t), SUM(v) FROM events GROUP BY k;`
+CREATE TABLE IF NOT EXISTS events (k INT, t BIGINT, v BIGINT) WITH ('topic' = 'events', 'format' = 'json', 'topic.partitions' = '2');
+CREATE TABLE sums%[1]d (k INT, t BIGINT, v BIGINT, PRIMARY KEY (k) NOT ENFORCED) WITH
+  ('connector' = 'upsert-kafka', 'topic' = 'sums%[1]d', 'key.format' = 'json', 'value.format' = 'json', 'topic.partitions' = '2');
+INSERT INTO sums%[1]d SELECT k, MAX(t), SUM(v) FROM events GROUP BY k;`
 
 // TestRounds counts the syncs that a result waits for. Alone there are four, each of which
 // something depends on: of the record, before anybody reads it; of the result in its open
@@ -83,16 +87,17 @@ INSERT INTO sums SELECT k, MAX(t), SUM(v) FROM events GROUP BY k;`
 // first.
 func TestRounds(t *testing.T) {
 	for _, c := range []struct {
-		rate        int
+		jobs, rate  int
 		median, p99 time.Duration
 	}{
-		{20, 4 * roundTime, 4 * roundTime},
-		{5000, 8 * roundTime, 11 * roundTime},
-		{20000, 8 * roundTime, 11 * roundTime},
+		{1, 20, 4 * roundTime, 4 * roundTime},
+		{1, 5000, 8 * roundTime, 11 * roundTime},
+		{1, 20000, 8 * roundTime, 11 * roundTime},
+		{20, 500, 8 * roundTime, 11 * roundTime},
 	} {
-		t.Run(fmt.Sprint(c.rate), func(t *testing.T) {
+		t.Run(fmt.Sprintf("%d jobs, %d", c.jobs, c.rate), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				took := resultTimes(t, c.rate, 400)
+				took := resultTimes(t, c.jobs, c.rate, 400)
 				at := func(q float64) time.Duration { return took[int(q*float64(len(took)-1))] }
 				t.Logf("%d results: median %v, p99 %v, longest %v", len(took), at(0.5), at(0.99), at(1))
 				if at(0.5) > c.median || at(0.99) > c.p99 {
@@ -104,21 +109,25 @@ func TestRounds(t *testing.T) {
 }
 
 // resultTimes sends so many records at a rate, and gives the times until their results
-// can be read, sorted.
-func resultTimes(t *testing.T, rate, records int) (took []time.Duration) {
+// of all jobs can be read, sorted.
+func resultTimes(t *testing.T, jobs, rate, records int) (took []time.Duration) {
 	files := slowFS{vfs.NewMem(), new(atomic.Bool)}
 	n, err := Open(Config{files: files})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() {
-		files.fast.Store(true) // who closes waits for locks that are held meanwhile, which a bubble does not see
+		files.slow.Store(false)
 		time.Sleep(time.Second)
 		n.Close()
 	}()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	script := shell.Script{Text: roundsJob, Out: io.Discard}
+	var text strings.Builder
+	for i := range jobs {
+		fmt.Fprintf(&text, roundsJob, i)
+	}
+	script := shell.Script{Text: text.String(), Out: io.Discard}
 	stmts, err := script.Parse()
 	if err == nil {
 		err = script.Run(ctx, stmts, Local(n.Session(session.Options{})))
@@ -126,28 +135,36 @@ func resultTimes(t *testing.T, rate, records int) (took []time.Duration) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(time.Second) // everything is open, and nobody waits for a disk
+	var mu sync.Mutex
+	var done sync.WaitGroup
+	for i := range jobs {
+		name := fmt.Sprintf("sums%d", i)
+		for n.broker.Metadata().Topic(name) == nil { // the job makes it
+			time.Sleep(time.Second)
+		}
+		done.Go(func() {
+			left := records
+			if err := n.Consume(ctx, name, false, func(r *Record) bool {
+				var row struct{ T int64 }
+				if err := json.Unmarshal(r.Value, &row); err != nil {
+					t.Error(err)
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				took = append(took, time.Since(time.UnixMicro(row.T)))
+				left--
+				return left > 0
+			}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
 	topic, err := n.link.EnsureTopic("events", 0, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for len(took) == 0 { // the sink's topic is made by the job
-		if n.broker.Metadata().Topic("sums") != nil {
-			break
-		}
-		time.Sleep(time.Second)
-	}
-	done := make(chan error)
-	go func() {
-		done <- n.Consume(ctx, "sums", false, func(r *Record) bool {
-			var row struct{ T int64 }
-			if err := json.Unmarshal(r.Value, &row); err != nil {
-				t.Error(err)
-			}
-			took = append(took, time.Since(time.UnixMicro(row.T)))
-			return len(took) < records
-		})
-	}()
+	time.Sleep(time.Second) // everything is open, and nobody waits for a disk
+	files.slow.Store(true)
 	for i := range records {
 		b := wire.NewBuilder(nil)
 		b.Append(time.Now().UnixMilli(), nil, fmt.Appendf(nil, `{"k":%d,"t":%d,"v":1}`, i, time.Now().UnixMicro()), nil)
@@ -156,9 +173,7 @@ func resultTimes(t *testing.T, rate, records int) (took []time.Duration) {
 		}
 		time.Sleep(time.Second / time.Duration(rate))
 	}
-	if err := <-done; err != nil {
-		t.Fatal(err)
-	}
+	done.Wait()
 	slices.Sort(took)
 	return took
 }

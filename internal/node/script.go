@@ -48,7 +48,7 @@ func RunScript(ctx context.Context, r ScriptRun) error {
 		return err
 	}
 	if fresh {
-		if err := session.Check(connectors(nil), nil, r.options(), stmts); err != nil {
+		if err := session.Check(connectors(nil, func(string) {}), nil, r.options(), stmts); err != nil {
 			return script.Locate(err)
 		}
 	}

@@ -29,7 +29,7 @@ var binary = sync.OnceValues(func() (string, error) {
 	}
 	path := filepath.Join(dir, "millrace")
 	cmd := exec.Command("go", "build", "-o", path, "./cmd/millrace")
-	cmd.Dir = Root()
+	cmd.Dir, cmd.Env = Root(), append(os.Environ(), "CGO_ENABLED=0") // as `make build` does
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("go build: %w\n%s", err, out)
 	}

@@ -57,6 +57,17 @@ func TestScripts(t *testing.T) {
 			"picture":    picture,
 			"flip":       flip,
 			"oneline":    oneLine,
+			"expand":     expand,
 		},
 	})
+}
+
+// expand replaces the environment's variables in a file.
+func expand(ts *testscript.TestScript, neg bool, args []string) {
+	for _, name := range args {
+		path := ts.MkAbs(name)
+		text, err := os.ReadFile(path)
+		ts.Check(err)
+		ts.Check(os.WriteFile(path, []byte(os.Expand(string(text), ts.Getenv)), 0o644))
+	}
 }

@@ -334,7 +334,7 @@ func (x *driver) newJob(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	x.source, x.readers = &source{layout: l, broker: x}, nil
+	x.source, x.readers = &source{layout: l, broker: &own{l, x}}, nil
 	if x.splits, err = x.source.Splits(ctx); err != nil {
 		return "", err
 	}

@@ -2,6 +2,7 @@ package log
 
 import (
 	"context"
+	"slices"
 
 	"github.com/millrace/millrace/internal/wire"
 )
@@ -118,12 +119,14 @@ func unlock(writers []*writer) {
 // it.
 func (s *sink) handOver(n int, writers []*writer) {
 	g := &s.mu.gate
-	for _, k := range g.kept {
-		if k.partition == n && g.err == nil {
-			g.err = s.appendLocked(n, k.batch)
-			g.reuse(k.batch)
+	g.kept = slices.DeleteFunc(g.kept, func(k keptBatch) bool {
+		if k.partition != n || g.err != nil {
+			return k.partition == n
 		}
-	}
+		g.err = s.appendLocked(n, k.batch)
+		g.reuse(k.batch)
+		return true
+	})
 	for _, w := range writers {
 		if b := w.mu.batches[n]; b != nil && b.Count() > 0 && g.err == nil {
 			g.err = s.appendLocked(n, b)

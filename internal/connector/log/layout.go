@@ -1,6 +1,7 @@
 package log
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -16,8 +17,8 @@ import (
 type layout struct {
 	table  connector.Table
 	env    connector.Env
-	topic  string
-	upsert bool // a primary key: the last record of a key counts, a null value deletes
+	topic  string // the option: a name, or a list
+	upsert bool   // a primary key: the last record of a key counts, a null value deletes
 
 	key      []int // columns of the key, in the key's order; nil: records without a key
 	value    []int // columns of the value
@@ -28,7 +29,7 @@ type layout struct {
 }
 
 func newLayout(t connector.Table, env connector.Env) (*layout, error) {
-	l := &layout{table: t, env: env, topic: topicOf(t), keyPrefix: t.Options["key.fields-prefix"]}
+	l := &layout{table: t, env: env, topic: cmp.Or(t.Options["topic"], t.Path[2]), keyPrefix: t.Options["key.fields-prefix"]}
 	l.upsert = len(t.PrimaryKey) > 0
 	if err := l.keyColumns(); err != nil {
 		return nil, err
@@ -130,14 +131,14 @@ func (l *layout) partitions() int {
 
 // ensure opens the topic, and makes it if there is none: compacted if the table
 // has a primary key, for then the last record of a key is all that counts.
-func (l *layout) ensure(b Broker) (Topic, error) {
+func (l *layout) ensure(b Broker, name string) (Topic, error) {
 	var configs map[string]string
 	if l.upsert {
 		configs = map[string]string{"cleanup.policy": "compact"}
 	}
-	t, err := b.EnsureTopic(l.topic, l.partitions(), configs)
+	t, err := b.EnsureTopic(name, l.partitions(), configs)
 	if err != nil {
-		return t, fmt.Errorf("table %s: topic %s: %w", l.table.Path[2], l.topic, err)
+		return t, fmt.Errorf("table %s: topic %s: %w", l.table.Path[2], name, err)
 	}
 	return t, nil
 }

@@ -6,6 +6,7 @@ package log
 import (
 	"cmp"
 	"context"
+	"strings"
 	"time"
 
 	"github.com/millrace/millrace/internal/connector"
@@ -14,6 +15,8 @@ import (
 
 // Broker is what the connector needs of the node's log.
 type Broker interface {
+	// Topics are the names of the topics that there are, in order.
+	Topics() []string
 	// EnsureTopic makes the topic if there is none and returns it. partitions
 	// and configs count only for a topic that is made; partitions < 1 means the
 	// broker's default.
@@ -22,6 +25,23 @@ type Broker interface {
 	AllocateProducerID() (int64, error)
 	// GroupOffset is the committed offset of a consumer group.
 	GroupOffset(group, topic string, partition int) (offset int64, ok bool)
+}
+
+// Reading is what a source needs of a broker: the node's own, or another cluster's.
+type Reading interface {
+	// Topics are the names of the topics that there are, in order.
+	Topics(ctx context.Context) ([]string, error)
+	// OpenTopic finds a topic.
+	OpenTopic(ctx context.Context, name string) (ReadTopic, error)
+	// GroupOffset is the committed offset of a consumer group.
+	GroupOffset(ctx context.Context, group, topic string, partition int) (offset int64, ok bool, err error)
+}
+
+// ReadTopic is a topic to read, with its partitions in order.
+type ReadTopic struct {
+	Name       string
+	ID         TopicID
+	Partitions []ReadPartition
 }
 
 // TopicID is a topic's identity: a topic deleted and made again has another one.
@@ -34,8 +54,29 @@ type Topic struct {
 	Partitions []Partition
 }
 
-// Partition is one partition of the log. It is safe for concurrent use.
+// ReadPartition is one partition to read, read_committed. It is safe for concurrent
+// use.
+type ReadPartition interface {
+	// Read gives whole batches from the one that contains offset on, about max
+	// bytes but at least one batch, and not past the last stable offset; nothing
+	// if there is nothing yet. It may use buf, which the caller gives up.
+	Read(offset int64, max int, buf []byte) ([]byte, error)
+	// Aborted lists the aborted transactions that reach into [from, to); from is the
+	// offset that was read last.
+	Aborted(from, to int64) ([]Aborted, error)
+	StartOffset() int64
+	LastStableOffset() int64
+	// OffsetForTime is the first offset whose timestamp is ts or later.
+	OffsetForTime(ts int64) (offset int64, ok bool, err error)
+	// Watch calls fn, which must not block, whenever more can be read.
+	Watch(fn func()) (cancel func())
+	// LastAppend is when the partition last got a batch, zero if never.
+	LastAppend() time.Time
+}
+
+// Partition is one partition of the embedded log. It is safe for concurrent use.
 type Partition interface {
+	ReadPartition
 	// Append gives the batches their offsets and writes them; they are not
 	// durable yet. It returns the last offset.
 	Append(batches []byte) (last int64, err error)
@@ -44,22 +85,8 @@ type Partition interface {
 	AppendMarker(producerID int64, epoch int16, commit bool) (offset int64, err error)
 	// WaitDurable waits until offset can survive a crash.
 	WaitDurable(ctx context.Context, offset int64) error
-	// Read copies whole batches from the one that contains offset on, about max
-	// bytes but at least one batch, into buf, and not past the last stable
-	// offset; nothing if there is nothing yet.
-	Read(offset int64, max int, buf []byte) ([]byte, error)
-	// Aborted lists the aborted transactions that reach into [from, to).
-	Aborted(from, to int64) ([]Aborted, error)
-	StartOffset() int64
-	LastStableOffset() int64
-	// OffsetForTime is the first offset whose timestamp is ts or later.
-	OffsetForTime(ts int64) (offset int64, ok bool, err error)
 	// Producer is what the partition knows of a producer.
 	Producer(producerID int64) (Producer, bool)
-	// Watch calls fn, which must not block, whenever more can be read.
-	Watch(fn func()) (cancel func())
-	// LastAppend is when the partition last got a batch, zero if never.
-	LastAppend() time.Time
 }
 
 // Aborted is an aborted transaction: all batches of the producer in
@@ -75,7 +102,8 @@ type Producer struct {
 }
 
 var options = []connector.Option{
-	{Name: "topic", Type: "string", Check: checkTopic, Doc: "The topic; the table's name if not given."},
+	{Name: "topic", Type: "string", Check: checkTopics, Doc: "The topic, or a list separated by ';' for a table that is only read; the table's name if not given."},
+	{Name: "topic-pattern", Type: "string", Check: checkPattern, Doc: "The topics of a table that is only read, by a regular expression over their whole names; taken when the job starts."},
 	{Name: "topic.partitions", Type: "int", Check: connector.Between(1, maxPartitions), Doc: "Number of partitions if the topic has to be made; millrace's own option."},
 	{Name: "key.fields", Type: "string", Doc: "Columns of the record's key, separated by ';'. A primary key is the default."},
 	{Name: "key.fields-prefix", Type: "string", Doc: "Prefix that the key's columns have in the table and not in the key."},
@@ -111,7 +139,7 @@ func Factory(b Broker) *connector.Factory {
 		Options:  options,
 		Formats:  connector.KeyAndValue,
 		Metadata: metadata,
-		Check:    check,
+		Check:    Check,
 		Touches:  touches,
 
 		DefaultFormat: defaultFormat,
@@ -120,11 +148,14 @@ func Factory(b Broker) *connector.Factory {
 			if err != nil {
 				return nil, err
 			}
-			return &source{layout: l, broker: b}, checkModes(t)
+			return newSource(l, &own{l, b})
 		},
 		NewSink: func(t connector.Table, env connector.Env) (connector.Sink, error) {
 			l, err := newLayout(t, env)
 			if err != nil {
+				return nil, err
+			}
+			if err := l.writable(); err != nil {
 				return nil, err
 			}
 			if _, _, err := l.encoders(); err != nil {
@@ -135,12 +166,45 @@ func Factory(b Broker) *connector.Factory {
 	}
 }
 
-// topicOf is the topic that a table is.
-func topicOf(t connector.Table) string {
-	if topic := t.Options["topic"]; topic != "" {
-		return topic
+// NewSource is the source of a table over any broker: formats, positions and modes of
+// reading are the same for all.
+func NewSource(t connector.Table, env connector.Env, b Reading) (connector.Source, error) {
+	l, err := newLayout(t, env)
+	if err != nil {
+		return nil, err
 	}
-	return t.Path[2]
+	return newSource(l, b)
+}
+
+// own is the embedded log as sources see it. A topic that is named is made if there is
+// none: the job may begin before its first record comes.
+type own struct {
+	*layout
+	broker Broker
+}
+
+func (o *own) Topics(context.Context) ([]string, error) { return o.broker.Topics(), nil }
+
+func (o *own) OpenTopic(_ context.Context, name string) (ReadTopic, error) {
+	t, err := o.ensure(o.broker, name)
+	out := ReadTopic{Name: t.Name, ID: t.ID, Partitions: make([]ReadPartition, len(t.Partitions))}
+	for i, p := range t.Partitions {
+		out.Partitions[i] = p
+	}
+	return out, err
+}
+
+func (o *own) GroupOffset(_ context.Context, group, topic string, partition int) (int64, bool, error) {
+	offset, ok := o.broker.GroupOffset(group, topic, partition)
+	return offset, ok, nil
+}
+
+// topicsOf are the topics that a table is; "*", which stands for all, of one by a pattern.
+func topicsOf(t connector.Table) []string {
+	if t.Options["topic-pattern"] != "" {
+		return []string{"*"}
+	}
+	return strings.Split(cmp.Or(t.Options["topic"], t.Path[2]), ";")
 }
 
 // transactionalID names the transactions of tables that give no prefix, to who decides
@@ -148,7 +212,7 @@ func topicOf(t connector.Table) string {
 const transactionalID = "millrace"
 
 func touches(t connector.Table, write bool) connector.Touches {
-	out := connector.Touches{Topic: topicOf(t)}
+	out := connector.Touches{Topics: topicsOf(t)}
 	if write {
 		if g := t.Options["sink.delivery-guarantee"]; g == "" || g == "exactly-once" {
 			out.TransactionalID = cmp.Or(t.Options["sink.transactional-id-prefix"], transactionalID)

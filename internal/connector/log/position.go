@@ -1,6 +1,7 @@
 package log
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -23,39 +24,39 @@ func decodePosition(b []byte) (id TopicID, offset int64, err error) {
 }
 
 // start is where a new job begins in a partition.
-func (l *layout) start(b Broker, p Partition, n int) (int64, error) {
-	mode := l.table.Options["scan.startup.mode"]
+func (s *source) start(ctx context.Context, topic string, p ReadPartition, n int) (int64, error) {
+	mode := s.table.Options["scan.startup.mode"]
 	switch mode {
 	case "latest-offset":
 		return p.LastStableOffset(), nil
 	case "":
 		return p.StartOffset(), nil
 	}
-	return l.place(b, p, n, "scan.startup.", mode, p.StartOffset())
+	return s.place(ctx, topic, p, n, "scan.startup.", mode, p.StartOffset())
 }
 
 // bound is where a job ends in a partition; ok is false if it does not.
-func (l *layout) bound(b Broker, p Partition, n int) (offset int64, ok bool, err error) {
-	mode := l.table.Options["scan.bounded.mode"]
+func (s *source) bound(ctx context.Context, topic string, p ReadPartition, n int) (offset int64, ok bool, err error) {
+	mode := s.table.Options["scan.bounded.mode"]
 	switch mode {
 	case "", "unbounded":
 		return 0, false, nil
 	case "latest-offset":
 		return p.LastStableOffset(), true, nil
 	}
-	offset, err = l.place(b, p, n, "scan.bounded.", mode, p.LastStableOffset())
+	offset, err = s.place(ctx, topic, p, n, "scan.bounded.", mode, p.LastStableOffset())
 	return min(offset, p.LastStableOffset()), true, err
 }
 
 // place finds the offset of the modes that start and bound have in common; def is
 // what holds where the mode names none for this partition.
-func (l *layout) place(b Broker, p Partition, n int, prefix, mode string, def int64) (int64, error) {
-	o := l.table.Options
+func (s *source) place(ctx context.Context, topic string, p ReadPartition, n int, prefix, mode string, def int64) (int64, error) {
+	o := s.table.Options
 	switch mode {
 	case "timestamp":
 		ts, err := strconv.ParseInt(o[prefix+"timestamp-millis"], 10, 64)
 		if err != nil {
-			return 0, fmt.Errorf("table %s: option '%stimestamp-millis': %w", l.table.Path[2], prefix, err)
+			return 0, fmt.Errorf("table %s: option '%stimestamp-millis': %w", s.table.Path[2], prefix, err)
 		}
 		off, found, err := p.OffsetForTime(ts)
 		if err != nil || found {
@@ -64,11 +65,11 @@ func (l *layout) place(b Broker, p Partition, n int, prefix, mode string, def in
 		return p.LastStableOffset(), nil
 	case "group-offsets":
 		group := o["properties.group.id"]
-		if off, found := b.GroupOffset(group, l.topic, n); found {
-			return off, nil
+		if off, found, err := s.broker.GroupOffset(ctx, group, topic, n); found || err != nil {
+			return off, err
 		}
 		if prefix == "scan.startup." && o["properties.auto.offset.reset"] == "" {
-			return 0, fmt.Errorf("table %s: group %s has no offset for %s-%d; set 'properties.auto.offset.reset' or another 'scan.startup.mode'", l.table.Path[2], group, l.topic, n)
+			return 0, fmt.Errorf("table %s: group %s has no offset for %s-%d; set 'properties.auto.offset.reset' or another 'scan.startup.mode'", s.table.Path[2], group, topic, n)
 		}
 		if o["properties.auto.offset.reset"] == "latest" {
 			return p.LastStableOffset(), nil
@@ -77,7 +78,7 @@ func (l *layout) place(b Broker, p Partition, n int, prefix, mode string, def in
 	case "specific-offsets":
 		offsets, err := parseOffsets(o[prefix+"specific-offsets"])
 		if err != nil {
-			return 0, fmt.Errorf("table %s: option '%sspecific-offsets': %w", l.table.Path[2], prefix, err)
+			return 0, fmt.Errorf("table %s: option '%sspecific-offsets': %w", s.table.Path[2], prefix, err)
 		}
 		if off, found := offsets[n]; found {
 			return off, nil

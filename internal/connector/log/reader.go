@@ -18,7 +18,8 @@ const readBytes = 256 << 10
 // last stable offset, and batches of aborted transactions are passed over.
 type reader struct {
 	*layout
-	partition Partition
+	partition ReadPartition
+	topic     string
 	cancel    func()
 	id        TopicID
 	number    int
@@ -52,7 +53,7 @@ type output struct {
 }
 
 func newReader(l *layout, columns []int) (*reader, error) {
-	r := &reader{layout: l}
+	r := &reader{layout: l, topic: l.topic}
 	keyAt, valueAt := indexOf(l.key), indexOf(l.value)
 	var keyCols, valueCols []int
 	for _, c := range columns {

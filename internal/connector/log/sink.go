@@ -87,7 +87,7 @@ func (s *sink) Identity(context.Context) ([]byte, error) {
 // Recover ends every transaction that the identity left open, as the token says,
 // and raises the producer epoch.
 func (s *sink) Recover(_ context.Context, identity, token []byte) error {
-	topic, err := s.ensure(s.broker)
+	topic, err := s.ensure(s.broker, s.topic)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package log
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -12,7 +13,11 @@ import (
 
 type source struct {
 	*layout
-	broker Broker
+	broker Reading
+}
+
+func newSource(l *layout, b Reading) (*source, error) {
+	return &source{layout: l, broker: b}, checkModes(l.table)
 }
 
 // ChangelogMode is append-only, or that of an upsert topic, which never says what
@@ -29,52 +34,87 @@ func (s *source) Bounded() bool {
 	return mode != "" && mode != "unbounded"
 }
 
-// Splits are the topic's partitions, each with its start and its bound as they
+// Splits are the partitions of the topics, each with its start and its bound as they
 // are now.
-func (s *source) Splits(context.Context) ([]connector.Split, error) {
-	topic, err := s.ensure(s.broker)
+func (s *source) Splits(ctx context.Context) ([]connector.Split, error) {
+	names, err := s.topics(ctx)
 	if err != nil {
 		return nil, err
 	}
-	splits := make([]connector.Split, len(topic.Partitions))
-	for n, p := range topic.Partitions {
-		start, err := s.start(s.broker, p, n)
+	var splits []connector.Split
+	for _, name := range names {
+		topic, err := s.broker.OpenTopic(ctx, name)
 		if err != nil {
 			return nil, err
 		}
-		end, bounded, err := s.bound(s.broker, p, n)
-		if err != nil {
-			return nil, err
-		}
-		splits[n] = connector.Split{ID: fmt.Sprintf("%s-%d", topic.Name, n), Start: encodePosition(topic.ID, start)}
-		if bounded {
-			splits[n].End = encodePosition(topic.ID, end)
+		for n, p := range topic.Partitions {
+			split, err := s.split(ctx, topic, p, n)
+			if err != nil {
+				return nil, err
+			}
+			splits = append(splits, split)
 		}
 	}
 	return splits, nil
 }
 
-// Open opens a partition. A position of another topic id, below the log's start
-// or past its end fails the job: it is never reset silently.
-func (s *source) Open(_ context.Context, split connector.Split, columns []int, wake func()) (connector.Reader, error) {
-	topic, err := s.ensure(s.broker)
+// topics are the names that the options give.
+func (s *source) topics(ctx context.Context) ([]string, error) {
+	value := s.table.Options["topic-pattern"]
+	if value == "" {
+		return strings.Split(s.topic, ";"), nil
+	}
+	re, err := pattern(value)
 	if err != nil {
 		return nil, err
 	}
-	n, err := strconv.Atoi(split.ID[strings.LastIndexByte(split.ID, '-')+1:])
+	all, err := s.broker.Topics(ctx)
+	if err != nil {
+		return nil, err
+	}
+	names := slices.DeleteFunc(all, func(name string) bool { return !re.MatchString(name) })
+	if len(names) == 0 {
+		return nil, fmt.Errorf("table %s: no topic matches 'topic-pattern' = '%s'; topics are looked for when the job starts", s.table.Path[2], value)
+	}
+	return names, nil
+}
+
+func (s *source) split(ctx context.Context, topic ReadTopic, p ReadPartition, n int) (connector.Split, error) {
+	out := connector.Split{ID: fmt.Sprintf("%s-%d", topic.Name, n)}
+	start, err := s.start(ctx, topic.Name, p, n)
+	if err != nil {
+		return out, err
+	}
+	out.Start = encodePosition(topic.ID, start)
+	end, bounded, err := s.bound(ctx, topic.Name, p, n)
+	if bounded {
+		out.End = encodePosition(topic.ID, end)
+	}
+	return out, err
+}
+
+// Open opens a partition. A position of another topic id, below the log's start
+// or past its end fails the job: it is never reset silently.
+func (s *source) Open(ctx context.Context, split connector.Split, columns []int, wake func()) (connector.Reader, error) {
+	name, number := cutLast(split.ID)
+	topic, err := s.broker.OpenTopic(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	n, err := strconv.Atoi(number)
 	if err != nil || n >= len(topic.Partitions) {
-		return nil, fmt.Errorf("topic %s has no partition for split %s", s.topic, split.ID)
+		return nil, fmt.Errorf("topic %s has no partition for split %s", name, split.ID)
 	}
 	id, offset, err := decodePosition(split.Start)
 	if err != nil {
 		return nil, fmt.Errorf("split %s: %w", split.ID, err)
 	}
 	if id != topic.ID {
-		return nil, fmt.Errorf("topic %s was deleted and made again since this job began to read it; cancel the job and start it anew", s.topic)
+		return nil, fmt.Errorf("topic %s was deleted and made again since this job began to read it; cancel the job and start it anew", name)
 	}
 	p := topic.Partitions[n]
 	if first := p.StartOffset(); offset < first {
-		return nil, fmt.Errorf("topic %s, partition %d: the job is at offset %d, and the log begins at %d: records were deleted before they were read", s.topic, n, offset, first)
+		return nil, fmt.Errorf("topic %s, partition %d: the job is at offset %d, and the log begins at %d: records were deleted before they were read", name, n, offset, first)
 	}
 	end := int64(-1)
 	if split.End != nil {
@@ -86,9 +126,15 @@ func (s *source) Open(_ context.Context, split connector.Split, columns []int, w
 	if err != nil {
 		return nil, err
 	}
-	r.partition, r.id, r.number, r.next, r.end = p, id, n, offset, end
+	r.partition, r.topic, r.id, r.number, r.next, r.end = p, name, id, n, offset, end
 	r.cancel = p.Watch(wake)
 	return r, nil
+}
+
+// cutLast cuts the name of a partition, "departures-0".
+func cutLast(id string) (topic, number string) {
+	i := strings.LastIndexByte(id, '-')
+	return id[:max(i, 0)], id[i+1:]
 }
 
 // CheckColumns says whether the formats can give these columns.

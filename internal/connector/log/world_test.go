@@ -87,6 +87,8 @@ func (w *world) settle() {
 	}
 }
 
+func (w *world) Topics() []string { return []string{"t"} }
+
 func (w *world) EnsureTopic(name string, partitions int, _ map[string]string) (Topic, error) {
 	if name != "t" {
 		return Topic{}, fmt.Errorf("the test has no topic %s", name)

@@ -2,11 +2,8 @@ package log
 
 import (
 	"context"
-	"fmt"
 	"sync"
 
-	"github.com/millrace/millrace/internal/format"
-	"github.com/millrace/millrace/internal/types"
 	"github.com/millrace/millrace/internal/vec"
 	"github.com/millrace/millrace/internal/wire"
 )
@@ -14,13 +11,9 @@ import (
 // writer encodes the rows of one worker, a batch a partition.
 type writer struct {
 	*sink
-	key, value format.Encoder
-	meta       recordMeta
-	keyCols    []int
-	valueCols  []int
-	keyBuf     []byte
-	valueBuf   []byte
-	ctx        context.Context
+	rows *Rows
+	put  Put
+	ctx  context.Context
 
 	// mu is held by Write and Flush; the sink takes it when the gate opens.
 	mu struct {
@@ -31,25 +24,9 @@ type writer struct {
 }
 
 func newWriter(ctx context.Context, s *sink) (w *writer, err error) {
-	w = &writer{sink: s, ctx: ctx, meta: recordMeta{timestamp: -1, headers: -1}}
-	persisted := s.persisted()
-	at := indexOf(persisted)
-	for _, c := range s.layout.metadata {
-		switch i, ok := at[c]; {
-		case !ok:
-		case s.table.Columns[c].Metadata == "timestamp":
-			w.meta.timestamp = i
-		case s.table.Columns[c].Metadata == "headers":
-			w.meta.headers = i
-		}
-	}
-	for _, c := range s.layout.value {
-		w.valueCols = append(w.valueCols, at[c])
-	}
-	for _, c := range s.layout.key {
-		w.keyCols = append(w.keyCols, at[c])
-	}
-	if w.key, w.value, err = s.encoders(); err != nil {
+	w = &writer{sink: s, ctx: ctx}
+	w.put = w.add
+	if w.rows, err = newRows(s.layout); err != nil {
 		return nil, err
 	}
 	s.mu.Lock()
@@ -59,88 +36,12 @@ func newWriter(ctx context.Context, s *sink) (w *writer, err error) {
 	return w, nil
 }
 
-// encoders are those of a record's key, nil if it has none, and value.
-func (l *layout) encoders() (key, value format.Encoder, err error) {
-	if value, err = l.valueFormat.NewEncoder(l.config(l.valueFormat, l.value, false)); err == nil && l.key != nil {
-		key, err = l.keyFormat.NewEncoder(l.config(l.keyFormat, l.key, true))
-	}
-	return key, value, err
-}
-
-// persisted are the table's columns that a sink gets, in order.
-func (s *sink) persisted() []int {
-	var out []int
-	for i, c := range s.table.Columns {
-		if !c.Virtual {
-			out = append(out, i)
-		}
-	}
-	return out
-}
-
-func pick(cols []*vec.Vector, at []int) []*vec.Vector {
-	out := make([]*vec.Vector, len(at))
-	for i, c := range at {
-		out[i] = cols[c]
-	}
-	return out
-}
-
-// Write encodes the selected rows and appends the batches that are full. A row that is
-// taken away, by -D or by a -U that the planner could not drop, is a record without a
-// value, as in Flink's upsert-kafka; but a -U that the +U of the same key follows is
-// no record.
+// Write encodes the selected rows and appends the batches that are full.
 func (w *writer) Write(b *vec.Batch) error {
-	keys, values := pick(b.Cols, w.keyCols), pick(b.Cols, w.valueCols)
 	now := w.now()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for i := range b.Len() {
-		r := b.Row(i)
-		kind := b.Kind(r)
-		if kind == types.UpdateBefore && i+1 < b.Len() && replaced(keys, b, r, b.Row(i+1)) {
-			continue
-		}
-		key, value, err := w.encode(keys, values, r, kind)
-		if err != nil {
-			return vec.RowErrorf(r, "table %s: %v", w.table.Path[2], err)
-		}
-		ts, headers, err := w.meta.of(b, r, now)
-		if err != nil {
-			return vec.RowErrorf(r, "table %s: %v", w.table.Path[2], err)
-		}
-		if err := w.add(ts, key, value, headers); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// replaced says whether row next is the new state of row r.
-func replaced(keys []*vec.Vector, b *vec.Batch, r, next int) bool {
-	if b.Kind(next) != types.UpdateAfter {
-		return false
-	}
-	for _, k := range keys {
-		if vec.Compare(k, r, k, next) != 0 {
-			return false
-		}
-	}
-	return true
-}
-
-func (w *writer) encode(keys, values []*vec.Vector, r int, kind types.RowKind) (key, value []byte, err error) {
-	if w.key != nil {
-		if w.keyBuf, err = w.key.Encode(w.keyBuf[:0], keys, r); err != nil {
-			return nil, nil, fmt.Errorf("key: %w", err)
-		}
-		key = w.keyBuf
-	}
-	if !kind.Adds() {
-		return key, nil, nil
-	}
-	w.valueBuf, err = w.value.Encode(w.valueBuf[:0], values, r)
-	return key, w.valueBuf, err
+	return w.rows.Encode(b, now, w.put)
 }
 
 func (w *writer) add(ts int64, key, value []byte, headers []wire.Header) error {

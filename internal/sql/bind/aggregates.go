@@ -150,13 +150,13 @@ func (a *aggregates) over(x *exprs, e rex.Expr, out []types.Field) (rex.Expr, er
 
 // node makes the aggregation over the FROM and WHERE. names are those wished for
 // the results of the calls, "" for any.
-func (a *aggregates) node(input plan.Node, names []string) plan.Node {
+func (a *aggregates) node(input plan.Node, names []string, ttl plan.StateTTL) plan.Node {
 	pre := &projection{in: input}
 	groups := make([]int, len(a.groups))
 	for i, g := range a.groups {
 		groups[i] = pre.add(g, true)
 	}
-	agg := &plan.LogicalAggregate{Groups: groups}
+	agg := &plan.LogicalAggregate{Groups: groups, TTL: ttl}
 	for i, c := range a.calls {
 		call := plan.AggCall{Name: c.fn.Name, Fn: c.fn, Distinct: c.distinct, T: c.t, Filter: -1, Out: names[i]}
 		for _, arg := range c.args {

@@ -28,6 +28,8 @@ type Binder struct {
 	// session, or those of a view's maker.
 	session [2]string
 	ctes    []cte
+	// ttls are the STATE_TTL hints of the SELECT that is being bound.
+	ttls *stateTTLs
 	// views are being expanded, to find one that contains itself.
 	views []catalog.Path
 	// used is where the outermost of these is used: places in their own texts mean

@@ -218,7 +218,9 @@ func (b *Binder) join(j *parser.Join) (*relation, error) {
 		parser.JoinInner: plan.Inner, parser.JoinCross: plan.Inner, parser.JoinLeft: plan.Left,
 		parser.JoinRight: plan.Right, parser.JoinFull: plan.Full,
 	}[j.Kind]
-	node := &plan.LogicalJoin{Left: l.node, Right: r.node, Kind: kind, Cond: rex.Bool(true)}
+	node := &plan.LogicalJoin{
+		Left: l.node, Right: r.node, Kind: kind, Cond: rex.Bool(true), LeftTTL: b.ttls.of(l), RightTTL: b.ttls.of(r),
+	}
 	out := &relation{node: node, scope: joined(l.scope, r.scope, node.Fields())}
 	switch {
 	case j.Natural || len(j.Using) > 0:

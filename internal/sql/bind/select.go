@@ -19,6 +19,8 @@ type block struct {
 
 	items []rex.Expr
 	names []string
+	// ttl is the STATE_TTL hint for the aggregation.
+	ttl plan.StateTTL
 	// having and qualify are nil if absent.
 	having, qualify rex.Expr
 	// order are the sort keys that are no output column by name or place; for
@@ -29,10 +31,19 @@ type block struct {
 // selectQuery binds a SELECT with the ORDER BY and LIMIT behind it.
 func (b *Binder) selectQuery(sel *parser.Select, q *parser.Query, outer *scope) (plan.Node, error) {
 	k := &block{b: b, sel: sel, q: q}
-	var err error
+	ttls, err := b.stateTTLs(sel)
+	if err != nil {
+		return nil, err
+	}
+	defer func(outer *stateTTLs) { b.ttls = outer }(b.ttls)
+	b.ttls = ttls
 	if k.rel, err = b.from(sel.From); err != nil {
 		return nil, err
 	}
+	if err := ttls.check(k.rel); err != nil {
+		return nil, err
+	}
+	k.ttl = ttls.of(k.rel)
 	k.rel.scope.outer = outer
 	if sel.Where != nil {
 		if err := b.where(k.rel, sel.Where); err != nil {
@@ -232,7 +243,7 @@ func (k *block) aggregated() (plan.Node, error) {
 		}
 		return nil, errorAt(k.sel.Having.Pos(), "HAVING needs a GROUP BY or an aggregate function; for a condition on rows write WHERE")
 	}
-	agg := k.aggs.node(k.rel.node, k.callNames())
+	agg := k.aggs.node(k.rel.node, k.callNames(), k.ttl)
 	out := agg.Fields()
 	move := func(e *rex.Expr) (err error) {
 		if *e != nil {

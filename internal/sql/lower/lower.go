@@ -23,6 +23,9 @@ type Env struct {
 	// timeout of its own.
 	NullRowTime engine.NullRowTime
 	IdleTimeout time.Duration
+	// StateTTL is table.exec.state.ttl: for how long operators keep a row of state that
+	// nobody writes; 0: for ever. Hints go before it; windows know by themselves.
+	StateTTL time.Duration
 	// DropNulls is table.exec.sink.not-null-enforcer = DROP: rows with a NULL where
 	// the table allows none are left out; otherwise they fail the job.
 	DropNulls bool
@@ -81,7 +84,7 @@ func (b *builder) sink(n *plan.Sink) error {
 	}
 	id := b.ids.Of(n)
 	if n.Materialize {
-		in = b.before(in, n, &engine.Node{ID: "materialize-" + id, Name: "SinkUpsertMaterializer", Make: materializer(n)})
+		in = b.before(in, n, &engine.Node{ID: "materialize-" + id, Name: "SinkUpsertMaterializer", Make: b.materializer(n)})
 	}
 	if len(n.NotNull) > 0 {
 		in = b.before(in, n, &engine.Node{ID: "not-null-" + id, Name: enforcerName(n), Make: enforcer(n, b.env.DropNulls)})

@@ -24,20 +24,20 @@ func (b *builder) operator(n plan.Node) (maker, error) {
 		return fixed(func() operator.Operator { return operator.NewChangelogDrop(types.Upsert) }), nil
 	case *plan.Normalize:
 		return fixed(func() operator.Operator {
-			return operator.NewChangelogNormalize(operator.ChangelogNormalizeSpec{Input: plan.Types(n.Input), Keys: n.Keys, NeedUpdateBefore: before(n)})
+			return operator.NewChangelogNormalize(operator.ChangelogNormalizeSpec{Input: plan.Types(n.Input), Keys: n.Keys, NeedUpdateBefore: before(n), TTL: b.env.StateTTL})
 		}), nil
 	case *plan.GroupAggregate:
-		return func(int) (operator.Operator, error) { return groupAggregate(n) }, nil
+		return func(int) (operator.Operator, error) { return b.groupAggregate(n) }, nil
 	case *plan.WindowAggregate:
 		return func(int) (operator.Operator, error) { return b.windowAggregate(n) }, nil
 	case *plan.WindowFunction:
 		return fixed(func() operator.Operator { return b.windowFunction(n) }), nil
 	case *plan.Join:
-		return func(int) (operator.Operator, error) { return join(n) }, nil
+		return func(int) (operator.Operator, error) { return b.join(n) }, nil
 	case *plan.Rank:
-		return fixed(func() operator.Operator { return rank(n) }), nil
+		return fixed(func() operator.Operator { return b.rank(n) }), nil
 	case *plan.SortLimit:
-		return fixed(func() operator.Operator { return sortLimit(n) }), nil
+		return fixed(func() operator.Operator { return b.sortLimit(n) }), nil
 	case *plan.Sort:
 		return fixed(func() operator.Operator {
 			return operator.NewSort(operator.SortSpec{Input: plan.Types(n.Input), Order: sortKeys(n.Order), Streaming: n.Temporal})
@@ -47,7 +47,7 @@ func (b *builder) operator(n plan.Node) (maker, error) {
 			return operator.NewLimit(operator.LimitSpec{Offset: n.Offset, Count: n.Fetch})
 		}), nil
 	case *plan.Deduplicate:
-		return fixed(func() operator.Operator { return deduplicate(n) }), nil
+		return fixed(func() operator.Operator { return b.deduplicate(n) }), nil
 	}
 	return nil, fmt.Errorf("%s is not supported yet", short(n))
 }
@@ -90,7 +90,7 @@ func calls(list []plan.AggCall, in []types.Type) ([]operator.AggCall, error) {
 	return out, nil
 }
 
-func groupAggregate(n *plan.GroupAggregate) (operator.Operator, error) {
+func (b *builder) groupAggregate(n *plan.GroupAggregate) (operator.Operator, error) {
 	in := plan.Types(n.Input)
 	list, err := calls(n.Calls, in)
 	if err != nil {
@@ -99,7 +99,7 @@ func groupAggregate(n *plan.GroupAggregate) (operator.Operator, error) {
 	t := n.Traits()
 	return operator.NewGroupAggregate(operator.GroupAggregateSpec{
 		Input: in, Keys: n.Groups, Calls: list, Retracts: plan.Retracts(n.Input),
-		NeedUpdateBefore: before(n), Fold: t.Fold, FinalOnly: t.FinalOnly,
+		NeedUpdateBefore: before(n), Fold: t.Fold, FinalOnly: t.FinalOnly, TTL: n.TTL.Or(b.env.StateTTL),
 	}), nil
 }
 
@@ -154,12 +154,17 @@ var joinKinds = [...]operator.JoinKind{
 	plan.Full: operator.FullJoin, plan.Semi: operator.SemiJoin, plan.Anti: operator.AntiJoin,
 }
 
-func join(n *plan.Join) (operator.Operator, error) {
+func (b *builder) join(n *plan.Join) (operator.Operator, error) {
 	residual, err := compileOne(n.Residual)
 	if err != nil {
 		return nil, err
 	}
+	left, right := n.LeftTTL.Or(b.env.StateTTL), n.RightTTL.Or(b.env.StateTTL)
+	if n.OnWindow {
+		left, right = 0, 0
+	}
 	return operator.NewJoin(operator.JoinSpec{
+		LeftTTL: left, RightTTL: right,
 		Kind: joinKinds[n.Kind], Left: plan.Types(n.Left), Right: plan.Types(n.Right),
 		LeftKeys: n.LeftKeys, RightKeys: n.RightKeys, NullSafe: n.NullSafe, Residual: residual, FinalOnly: n.Traits().FinalOnly,
 	}), nil
@@ -175,28 +180,28 @@ func sortKeys(keys []plan.SortKey) []vec.SortKey {
 
 var rankInputs = [...]operator.TopNInput{plan.AppendFast: operator.TopNAppend, plan.UpdateFast: operator.TopNUpsert, plan.Retract: operator.TopNRetract}
 
-func rank(n *plan.Rank) operator.Operator {
+func (b *builder) rank(n *plan.Rank) operator.Operator {
 	return operator.NewTopN(operator.TopNSpec{
 		Input: plan.Types(n.Input), Partition: n.Partition, Order: sortKeys(n.Order), Start: n.Start, End: n.End, RankNumber: n.Number,
-		Mode: rankInputs[n.Strategy], Unique: n.Unique, NeedUpdateBefore: before(n), FinalOnly: n.Traits().FinalOnly,
+		Mode: rankInputs[n.Strategy], Unique: n.Unique, NeedUpdateBefore: before(n), FinalOnly: n.Traits().FinalOnly, TTL: b.env.StateTTL,
 	})
 }
 
-func sortLimit(n *plan.SortLimit) operator.Operator {
+func (b *builder) sortLimit(n *plan.SortLimit) operator.Operator {
 	end := int64(1<<62 - 1)
 	if n.Fetch >= 0 {
 		end = n.Offset + n.Fetch
 	}
 	return operator.NewTopN(operator.TopNSpec{
 		Input: plan.Types(n.Input), Order: sortKeys(n.Order), Start: n.Offset + 1, End: end,
-		Mode: rankInputs[n.Strategy], Unique: n.Unique, NeedUpdateBefore: before(n), FinalOnly: n.Traits().FinalOnly,
+		Mode: rankInputs[n.Strategy], Unique: n.Unique, NeedUpdateBefore: before(n), FinalOnly: n.Traits().FinalOnly, TTL: b.env.StateTTL,
 	})
 }
 
-func deduplicate(n *plan.Deduplicate) operator.Operator {
+func (b *builder) deduplicate(n *plan.Deduplicate) operator.Operator {
 	spec := operator.DeduplicateSpec{
 		Input: plan.Types(n.Input), Keys: n.Keys, TimeCol: n.Time, KeepLast: n.Last,
-		NeedUpdateBefore: before(n), FinalOnly: n.Traits().FinalOnly,
+		NeedUpdateBefore: before(n), FinalOnly: n.Traits().FinalOnly, TTL: b.env.StateTTL,
 	}
 	if n.Proc {
 		spec.TimeCol = -1

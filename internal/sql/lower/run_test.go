@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/cockroachdb/datadriven"
 
@@ -27,7 +28,8 @@ import (
 // TestRun runs SQL on the engine. "ddl" declares tables; "run" runs a query or an
 // INSERT, straight through and in steps of one row, on one worker and on two: all
 // must end with the same table. It prints the changes as one worker makes them row
-// by row, and the table; "graph" prints the job graph.
+// by row, and the table; "graph" prints the job graph. "expire" runs a row a second,
+// with state that lives for ttl seconds.
 //
 // Tables of the connector 'rows' have their rows in the option 'data', a line each:
 // the row kind and the values, with a | between; NULL is NULL. A table of the
@@ -45,6 +47,10 @@ func TestRun(t *testing.T) {
 				out, err = graphText(c, d.Input)
 			case "run":
 				out, err = runEverywhere(c, d.Input, d.HasArg("batch"), d.HasArg("drop"))
+			case "expire":
+				ttl := 0
+				d.MaybeScanArgs(t, "ttl", &ttl)
+				out, err = runExpiring(c, d.Input, time.Duration(ttl)*time.Second)
 			}
 			if err != nil {
 				return out + "error: " + err.Error() + "\n"
@@ -52,6 +58,21 @@ func TestRun(t *testing.T) {
 			return out
 		})
 	})
+}
+
+// runExpiring runs a row a second.
+func runExpiring(c *catalog.Catalog, src string, ttl time.Duration) (string, error) {
+	g, m, err := lowered(c, src, Env{StateTTL: ttl})
+	if err != nil {
+		return "", err
+	}
+	now := time.Unix(1000, 0)
+	cfg := engine.Config{Workers: 1, StepRows: 1, Now: func() time.Time {
+		now = now.Add(time.Second)
+		return now
+	}}
+	err = engine.NewJob(engine.JobSpec{ID: "test", Graph: g, Config: cfg}).Run(context.Background())
+	return m.changes.String(), err
 }
 
 func declare(c *catalog.Catalog, src string) error {

@@ -22,7 +22,7 @@ func (c *converter) aggregate(n *plan.LogicalAggregate) (plan.Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &plan.GroupAggregate{Input: exchange(in, n.Groups), Groups: n.Groups, Calls: n.Calls}
+	g := &plan.GroupAggregate{Input: exchange(in, n.Groups), Groups: n.Groups, Calls: n.Calls, TTL: n.TTL}
 	g.Traits().FinalOnly = c.batch
 	return g, nil
 }

@@ -13,7 +13,7 @@ import (
 func convertJoin(n *plan.LogicalJoin, left, right plan.Node) (plan.Node, error) {
 	k := len(left.Fields())
 	l, r := &side{in: left}, &side{in: right}
-	j := &plan.Join{Kind: n.Kind, OnWindow: n.OnWindow()}
+	j := &plan.Join{Kind: n.Kind, OnWindow: n.OnWindow(), LeftTTL: n.LeftTTL, RightTTL: n.RightTTL}
 	var rest []rex.Expr
 	for _, c := range rex.Conjuncts(n.Cond) {
 		a, b, nullSafe, ok := equated(c, k)

@@ -277,7 +277,7 @@ func (p *pruner) window(n *plan.LogicalWindow, use []int) pruned {
 func (p *pruner) aggregate(n *plan.LogicalAggregate, use []int) pruned {
 	g := len(n.Groups)
 	to := make([]int, g+len(n.Calls))
-	out := &plan.LogicalAggregate{}
+	out := &plan.LogicalAggregate{TTL: n.TTL}
 	var calls []plan.AggCall
 	for i := range to {
 		switch {

@@ -14,6 +14,7 @@ type GroupAggregate struct {
 	Input  Node
 	Groups []int
 	Calls  []AggCall
+	TTL    StateTTL
 }
 
 func (n *GroupAggregate) Inputs() []Node { return []Node{n.Input} }
@@ -46,6 +47,9 @@ func (n *GroupAggregate) Text(style rex.Style) string {
 		s += "groupBy=[" + columnList(n.Input, n.Groups) + "], "
 	}
 	s += "select=" + list(callTexts(n.Input, n.Groups, n.Calls, style, suffix))
+	if style != rex.Identity {
+		s += ttlText([]string{"INPUT"}, n.TTL)
+	}
 	// Flink has no such thing; only the execution plan, which is nearest to what
 	// runs, shows it.
 	if n.Traits().Fold && style == rex.Infix {

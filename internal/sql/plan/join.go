@@ -42,7 +42,9 @@ type Join struct {
 	// OnWindow: both bounds of a window are equated, so that the rows' event
 	// times stay in step with the watermark.
 	OnWindow bool
-	memo     remembered
+	// LeftTTL and RightTTL are hints for each input's rows.
+	LeftTTL, RightTTL StateTTL
+	memo              remembered
 }
 
 func (n *Join) Inputs() []Node { return []Node{n.Left, n.Right} }
@@ -94,6 +96,10 @@ func (n *Join) Condition() rex.Expr {
 }
 
 func (n *Join) Text(style rex.Style) string {
-	return fmt.Sprintf("Join(joinType=[%s], where=[%s], select=%s, leftInputSpec=[%s], rightInputSpec=[%s])",
-		n.Kind, format(n.Condition(), n.both(), style), list(FieldNames(n)), n.LeftSpec, n.RightSpec)
+	ttl := ""
+	if style != rex.Identity {
+		ttl = ttlText([]string{"LEFT", "RIGHT"}, n.LeftTTL, n.RightTTL)
+	}
+	return fmt.Sprintf("Join(joinType=[%s], where=[%s], select=%s, leftInputSpec=[%s], rightInputSpec=[%s]%s)",
+		n.Kind, format(n.Condition(), n.both(), style), list(FieldNames(n)), n.LeftSpec, n.RightSpec, ttl)
 }

@@ -53,6 +53,7 @@ type LogicalAggregate struct {
 	Input  Node
 	Groups []int
 	Calls  []AggCall
+	TTL    StateTTL
 }
 
 // JoinKind is the kind of a join.
@@ -80,7 +81,9 @@ type LogicalJoin struct {
 	Left, Right Node
 	Kind        JoinKind
 	Cond        rex.Expr
-	memo        remembered
+	// LeftTTL and RightTTL are hints for each input's rows.
+	LeftTTL, RightTTL StateTTL
+	memo              remembered
 }
 
 // SortKey is a column to sort by.

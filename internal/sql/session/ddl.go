@@ -3,6 +3,7 @@ package session
 import (
 	"errors"
 	"fmt"
+	"reflect"
 
 	"github.com/millrace/millrace/internal/connector"
 	"github.com/millrace/millrace/internal/sql/bind"
@@ -211,7 +212,7 @@ func (x changer) mayAll(op Operation, path catalog.Path) error {
 
 // mayMove asks for the right to create a table where altering makes it another thing's.
 func (x changer) mayMove(from, to *catalog.Table) error {
-	if from.Factory == to.Factory && from.Factory.Access(from.Connector, false) == to.Factory.Access(to.Connector, false) {
+	if from.Factory == to.Factory && reflect.DeepEqual(from.Factory.Access(from.Connector, false), to.Factory.Access(to.Connector, false)) {
 		return nil
 	}
 	return x.may(Create, to)

@@ -67,6 +67,7 @@ func (s *Session) lower(st *plan.Statement, collect connector.Sink) (*engine.Gra
 		NullRowTime: nullRowTimes[s.value("table.exec.source.rowtime-null-handling")],
 		IdleTimeout: s.duration("table.exec.source.idle-timeout"),
 		DropNulls:   s.value("table.exec.sink.not-null-enforcer") == "DROP",
+		StateTTL:    s.stateTTL(),
 		Collect:     collect,
 	})
 }

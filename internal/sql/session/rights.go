@@ -73,17 +73,18 @@ func (s *Session) mayAccess(a connector.Access) error {
 	if a.Write {
 		op = Write
 	}
-	for _, need := range []struct {
-		op   Operation
-		kind Resource
-		name string
-	}{{op, Topic, a.Topic}, {Read, Group, a.Group}, {Write, TransactionalID, a.TransactionalID}} {
-		if need.name == "" {
-			continue
-		}
-		if err := s.may(need.op, need.kind, need.name); err != nil {
+	for _, topic := range a.Topics {
+		if err := s.may(op, Topic, topic); err != nil {
 			return err
 		}
+	}
+	if a.Group != "" {
+		if err := s.may(Read, Group, a.Group); err != nil {
+			return err
+		}
+	}
+	if a.TransactionalID != "" {
+		return s.may(Write, TransactionalID, a.TransactionalID)
 	}
 	return nil
 }
@@ -127,8 +128,13 @@ func (s *Session) mayChange(op Operation, object any) error {
 		switch a := t.Factory.Access(t.Connector, false); {
 		case a.Host:
 			return s.may(Alter, Cluster, "")
-		case a.Topic != "":
-			return s.may(op, Topic, a.Topic)
+		case len(a.Topics) > 0:
+			for _, topic := range a.Topics {
+				if err := s.may(op, Topic, topic); err != nil {
+					return err
+				}
+			}
+			return nil
 		}
 	}
 	if op != Create {

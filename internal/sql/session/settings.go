@@ -39,7 +39,8 @@ var settingsList = []setting{
 	{"execution.checkpointing.unaligned.enabled", "false", "", checkBool, false},
 	{"execution.checkpointing.incremental", "false", "", checkBool, false},
 	{"execution.buffer-timeout.interval", "100 ms", "", checkDuration, false},
-	{"state.backend.type", "hashmap", "", nil, false},
+	{"state.backend.type", "", "hashmap keeps a job's state in memory. Otherwise what there is no memory for goes to disk: rocksdb and pebble, which are one here, say so; it is the default, too.", checkEnum("hashmap", "rocksdb", "pebble"), true},
+	{"taskmanager.memory.managed.size", "", "Memory for a job's state, beyond which it goes to disk; if not set, the node's jobs share what it sets aside.", checkMemory, true},
 	{"restart-strategy.type", "none", "", nil, false},
 	{"sql-client.execution.result-mode", "tableau", "", checkEnum("table", "changelog", "tableau"), false},
 	{"table.dml-sync", "false", "An INSERT waits for the end of its job.", checkBool, true},
@@ -47,7 +48,7 @@ var settingsList = []setting{
 	{"table.exec.source.idle-timeout", "0 ms", "After what time without rows a split no longer holds back the watermark; 0: never.", checkDuration, true},
 	{"table.exec.source.rowtime-null-handling", "FAIL", "A row without event time fails the job, is dropped and counted, or passes without moving the watermark.", checkEnum("FAIL", "DROP", "SKIP_WATERMARK"), true},
 	{"table.exec.resource.default-parallelism", "-1", "Workers of a job, before parallelism.default; -1: as that says.", checkParallelism, true},
-	{"table.exec.state.ttl", "0 ms", "", checkDuration, false},
+	{"table.exec.state.ttl", "0 ms", "For how long operators keep a row of state after it was last written; 0: for ever. Windows know by themselves.", checkDuration, true},
 	{"table.exec.mini-batch.enabled", "false", "", checkBool, false},
 	{"table.exec.mini-batch.allow-latency", "0 ms", "", checkDuration, false},
 	{"table.exec.mini-batch.size", "-1", "", checkInt, false},
@@ -151,6 +152,10 @@ func (s *Session) setting(stmt *parser.Set) (*Result, error) {
 		s.told[o.Key] = true
 		s.options.Report(fmt.Sprintf("setting '%s' is known and has no effect here", o.Key))
 	}
+	if o.Key == "state.backend.type" && o.Value == "rocksdb" && s.options.Report != nil && !s.told[o.Key] {
+		s.told[o.Key] = true
+		s.options.Report("state.backend.type = rocksdb: state that memory has no room for lies in Pebble here")
+	}
 	s.settings[o.Key] = o.Value
 	return &Result{}, nil
 }
@@ -228,6 +233,7 @@ func (s *Session) jobConfig() engine.Config {
 		CommitPause:    s.duration("execution.checkpointing.min-pause"),
 		Forgetful:      s.forgetful(),
 		Batch:          s.value("execution.runtime-mode") == "batch",
+		State:          s.stateConfig(),
 		Now:            s.options.Now,
 		Location:       location,
 		Params:         maps.Clone(s.settings),

@@ -1,0 +1,6 @@
+//go:build !linux
+
+package main
+
+// quietMonitor is for Linux.
+func quietMonitor() {}
