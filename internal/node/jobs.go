@@ -74,6 +74,9 @@ func (n *Node) RunLocal(ctx context.Context, spec engine.JobSpec, allowed func()
 func (n *Node) startDurable(e jobEntry, s session.Submission) (*job, error) {
 	spec := engine.JobSpec{ID: e.ID, Name: e.Name, Graph: s.Graph, Config: s.Config}
 	spec.Config.Hook = n.config.Hook
+	if n.config.tune != nil {
+		n.config.tune(&spec.Config)
+	}
 	if !s.Config.Forgetful {
 		log, err := n.openJournal(e.ID)
 		if err != nil {
