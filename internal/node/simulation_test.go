@@ -69,6 +69,8 @@ type simulation struct {
 	power *power
 	node  *Node
 	jobs  []simJob
+	// partial: the jobs may have done less than there was to do.
+	partial bool
 
 	mu    sync.Mutex
 	sent  int
@@ -337,7 +339,7 @@ func same[T comparable](s *simulation, what string, got, want []T) {
 	}
 	shown := 0
 	for r, n := range count {
-		if n == 0 {
+		if n == 0 || n < 0 && s.partial {
 			continue
 		}
 		if shown++; shown <= 3 {
