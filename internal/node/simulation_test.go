@@ -71,6 +71,7 @@ type simulation struct {
 	jobs  []simJob
 	// partial: the jobs may have done less than there was to do.
 	partial bool
+	wrong   *[]string // takes the errors, if it is there
 
 	mu    sync.Mutex
 	sent  int
@@ -79,6 +80,16 @@ type simulation struct {
 
 func (s *simulation) tell(format string, args ...any) {
 	s.story = append(s.story, fmt.Sprintf(format, args...))
+}
+
+// Errorf is the test's, or goes to wrong.
+func (s *simulation) Errorf(format string, args ...any) {
+	s.Helper()
+	if s.wrong != nil {
+		*s.wrong = append(*s.wrong, fmt.Sprintf(format, args...))
+		return
+	}
+	s.T.Errorf(format, args...)
 }
 
 func (s *simulation) run() {
@@ -275,9 +286,15 @@ func (s *simulation) check() {
 		if st.State != engine.Running {
 			s.Errorf("job %s is %s: %v", st.Name, st.State, st.Err)
 		}
+		if s.wrong != nil {
+			continue
+		}
 		s.tell("job %s: epoch %d, notes %q, read %d, behind %d, wrote %d", st.Name, st.Epoch, st.Notes, st.Progress.RowsRead, st.Progress.Behind, st.Progress.RowsOut)
 	}
 	for _, topic := range s.node.broker.Metadata().Topics() {
+		if s.wrong != nil {
+			break
+		}
 		if t, err := s.node.link.EnsureTopic(topic.Name, 0, nil); err == nil {
 			for i, p := range t.Partitions {
 				s.tell("topic %s, partition %d: last stable %d", topic.Name, i, p.LastStableOffset())
