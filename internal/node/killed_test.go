@@ -41,6 +41,11 @@ func TestKilledProcess(t *testing.T) {
 	}
 	s.openDir(dir)
 	runScript(t, s.node, text)
+	for _, topic := range []string{"src", "dims", "looped"} { // which the jobs make
+		for s.node.broker.Metadata().Topic(topic) == nil {
+			time.Sleep(time.Millisecond)
+		}
+	}
 	s.node.Close()
 	length := 10 * time.Second
 	if n, err := strconv.Atoi(os.Getenv("MILLRACE_KILL_MINUTES")); err == nil {

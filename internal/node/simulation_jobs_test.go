@@ -25,6 +25,10 @@ CREATE TABLE sums (k INT, n BIGINT, total BIGINT, PRIMARY KEY (k) NOT ENFORCED) 
   ('connector' = 'upsert-kafka', 'topic' = 'sums', 'key.format' = 'json', 'value.format' = 'json', 'topic.partitions' = '2');
 CREATE TABLE sizes (n BIGINT, keys BIGINT, PRIMARY KEY (n) NOT ENFORCED) WITH
   ('connector' = 'upsert-kafka', 'topic' = 'sizes', 'key.format' = 'json', 'value.format' = 'json', 'topic.partitions' = '1');
+CREATE TABLE counts (k INT, n BIGINT, PRIMARY KEY (k) NOT ENFORCED) WITH
+  ('connector' = 'upsert-kafka', 'topic' = 'counts', 'key.format' = 'json', 'value.format' = 'json', 'topic.partitions' = '2');
+CREATE TABLE resized (n BIGINT, keys BIGINT, PRIMARY KEY (n) NOT ENFORCED) WITH
+  ('connector' = 'upsert-kafka', 'topic' = 'resized', 'key.format' = 'json', 'value.format' = 'json', 'topic.partitions' = '1');
 CREATE TABLE chained (k INT, n BIGINT, total BIGINT, PRIMARY KEY (k) NOT ENFORCED) WITH
   ('connector' = 'upsert-kafka', 'topic' = 'chained', 'key.format' = 'json', 'value.format' = 'json', 'topic.partitions' = '2');
 CREATE TABLE top (k INT, rn BIGINT, id INT, v INT, PRIMARY KEY (k, rn) NOT ENFORCED) WITH
@@ -107,7 +111,13 @@ INSERT INTO top SELECT k, rn, id, v FROM (SELECT *, ROW_NUMBER() OVER (PARTITION
 	{
 		name: "retractions", text: `
 INSERT INTO sizes SELECT n, COUNT(*) FROM (SELECT k, COUNT(*) AS n FROM src GROUP BY k) GROUP BY n;`,
-		check: checkSizes,
+		check: func(s *simulation) { checkSizes(s, "sizes") },
+	},
+	{
+		name: "a compacted topic", text: `
+INSERT INTO counts SELECT k, COUNT(*) FROM src GROUP BY k;
+INSERT INTO resized SELECT n, COUNT(*) FROM counts GROUP BY n;`,
+		check: func(s *simulation) { checkSizes(s, "resized") },
 	},
 	{
 		name: "its own output", also: "looped", text: `
@@ -272,13 +282,13 @@ func checkTop(s *simulation) {
 	same(s, "top", values(last), want)
 }
 
-func checkSizes(s *simulation) {
+func checkSizes(s *simulation, topic string) {
 	type row struct {
 		N    int `json:"n"`
 		Keys int `json:"keys"`
 	}
 	last := map[string]row{}
-	for _, r := range s.read("sizes") {
+	for _, r := range s.read(topic) {
 		if len(r.Value) == 0 {
 			delete(last, string(r.Key))
 			continue
@@ -300,7 +310,7 @@ func checkSizes(s *simulation) {
 	for n, keys := range sizes {
 		want = append(want, row{n, keys})
 	}
-	same(s, "sizes", values(last), want)
+	same(s, topic, values(last), want)
 }
 
 func checkLoop(s *simulation) {

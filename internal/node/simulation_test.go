@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -36,18 +38,24 @@ func TestSimulation(t *testing.T) {
 		return
 	}
 	seed := uint64(time.Now().UnixNano())
-	length := 15 * time.Second
+	length := 30 * time.Second
 	if n, err := strconv.Atoi(os.Getenv("MILLRACE_SIMULATION_MINUTES")); err == nil {
 		length = time.Duration(n) * time.Minute
 	}
 	if testing.Short() {
 		length = 2 * time.Second
 	}
-	runs := 0
-	for end := time.Now().Add(length); time.Now().Before(end) && !t.Failed(); runs++ {
-		simulate(t, seed+uint64(runs))
+	var runs atomic.Uint64
+	t.Cleanup(func() { t.Logf("%d runs from seed %d", runs.Load(), seed) })
+	end := time.Now().Add(length)
+	for lane := range runtime.GOMAXPROCS(0) {
+		t.Run(fmt.Sprint(lane), func(t *testing.T) {
+			t.Parallel()
+			for time.Now().Before(end) && !t.Failed() {
+				simulate(t, seed+runs.Add(1))
+			}
+		})
 	}
-	t.Logf("%d runs from seed %d", runs, seed)
 }
 
 func simulate(t *testing.T, seed uint64) {
@@ -104,9 +112,19 @@ func (s *simulation) run() {
 		text += j.text
 	}
 	runScript(s.T, s.node, text)
+	s.rest() // the jobs make the topics
 	for range 1 + s.random.IntN(4) {
 		s.arm()
 		s.produce(5 + s.random.IntN(40))
+		if s.random.IntN(4) == 0 {
+			idle := 5 * time.Minute // logs are cleaned
+			if s.random.IntN(6) == 0 {
+				idle = 49 * time.Hour // what expires in a day does
+			}
+			s.tell("%v go by", idle)
+			time.Sleep(idle)
+			s.produce(5 + s.random.IntN(20))
+		}
 		s.restart()
 	}
 	s.closeWindows()
@@ -140,7 +158,10 @@ func (s *simulation) start() {
 		s.tell("power fails at change %d of the start, %+v", n, o)
 		s.power.after(n, o)
 	}
-	settings := map[string]string{"log.retention.ms": "-1"}
+	settings := map[string]string{"log.retention.ms": "-1", "log.cleaner.min.cleanable.ratio": "0", "log.cleaner.backoff.ms": "120000"}
+	if s.random.IntN(2) == 0 { // so that there is something to compact and to delete
+		settings["log.roll.ms"] = strconv.Itoa(1 + s.random.IntN(100))
+	}
 	node, err := Open(Config{files: s.power, Settings: settings, Hook: s.power.pass, tune: func(c *engine.Config) {
 		c.Workers, c.StepRows, c.SnapshotBytes, c.SnapshotPiece, c.CommitInterval = workers, rows, bytes, piece, 1
 	}, Report: func(line string) {

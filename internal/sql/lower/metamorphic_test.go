@@ -29,11 +29,12 @@ import (
 //
 // A failure names its seed. MILLRACE_METAMORPHIC_SEED runs that seed only, and
 // MILLRACE_METAMORPHIC_ROUNDS that many instead of three. A case whose answer depends on how
-// the rows of two tables meet says "anyorder": its random rows are left out.
+// the rows of two tables meet, or on whether a window has fired when what it counted is taken
+// back, says "anyorder": its random rows are left out.
 func TestMetamorphic(t *testing.T) {
 	rounds, seed := number("MILLRACE_METAMORPHIC_ROUNDS", 3), uint64(number("MILLRACE_METAMORPHIC_SEED", 0))
 	if seed == 0 {
-		seed = uint64(time.Now().UnixNano())
+		seed = 1 // a change that breaks nothing must not find a failure by luck; make metamorphic goes on with others
 	}
 	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
 		t.Parallel()
