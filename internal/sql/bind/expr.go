@@ -17,6 +17,8 @@ type exprs struct {
 	aggs *aggregates
 	// overs: window functions may stand here.
 	overs bool
+	// window is that of a GROUP BY TUMBLE(…).
+	window *groupWindow
 	// windows are the named windows of the SELECT.
 	windows []*parser.NamedWindow
 	// scalar binds a sub-query in the place of a value; nil where none may stand.
