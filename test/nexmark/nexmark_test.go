@@ -18,7 +18,7 @@ import (
 // missing are the queries that do not run yet, with what is said of them; one that
 // runs fails the test, so that the list stays true.
 var missing = map[string]string{
-	"q6":   "The window can only be ordered by a single time column",
+	"q6": "The window can only be ordered by a single time column",
 }
 
 // unrecorded are the queries whose answers over the large number of events are not
