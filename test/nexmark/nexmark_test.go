@@ -96,8 +96,8 @@ func TestDigests(t *testing.T) {
 	for _, q := range nexmark.Queries() {
 		for _, events := range sizes {
 			r, err := read(path(q.Name, events))
-			if errors.Is(err, fs.ErrNotExist) {
-				continue
+			if errors.Is(err, fs.ErrNotExist) || strings.HasPrefix(q.Name, "cep") {
+				continue // see inOrder
 			}
 			if err != nil {
 				t.Fatal(err)
