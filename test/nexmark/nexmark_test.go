@@ -18,11 +18,7 @@ import (
 // missing are the queries that do not run yet, with what is said of them; one that
 // runs fails the test, so that the list stays true.
 var missing = map[string]string{
-	"q6":   "The window can only be ordered by a single time column",
-	"cep0": "MATCH_RECOGNIZE is not supported yet",
-	"cep1": "MATCH_RECOGNIZE is not supported yet",
-	"cep2": "MATCH_RECOGNIZE is not supported yet",
-	"cep3": "MATCH_RECOGNIZE is not supported yet",
+	"q6": "The window can only be ordered by a single time column",
 }
 
 // unrecorded are the queries whose answers over the large number of events are not
@@ -100,8 +96,8 @@ func TestDigests(t *testing.T) {
 	for _, q := range nexmark.Queries() {
 		for _, events := range sizes {
 			r, err := read(path(q.Name, events))
-			if errors.Is(err, fs.ErrNotExist) {
-				continue
+			if errors.Is(err, fs.ErrNotExist) || strings.HasPrefix(q.Name, "cep") {
+				continue // see inOrder
 			}
 			if err != nil {
 				t.Fatal(err)

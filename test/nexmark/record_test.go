@@ -33,6 +33,15 @@ func recordedOver(q nexmark.Query, events int64) bool {
 	return events == sizes[0] || !strings.HasPrefix(q.Name, "cep")
 }
 
+// inOrder is a query that leaves open no order of rows: the pattern queries order bids by
+// milliseconds alone, in which one bidder bids more than once.
+func inOrder(q nexmark.Query, sql string) string {
+	if !strings.HasPrefix(q.Name, "cep") {
+		return sql
+	}
+	return strings.Replace(sql, "ORDER BY `dateTime`", "ORDER BY `dateTime`, price", 1)
+}
+
 // streaming are the queries that Flink refuses in batch mode. They run over one file in
 // the order of time, so that no row is late.
 var streaming = map[string]bool{"q11": true}
@@ -95,6 +104,9 @@ func record(dir, name string, events int64) error {
 	if err := r.write(path(name, events)); err != nil {
 		return err
 	}
+	if strings.HasPrefix(name, "cep") {
+		return nil // of the query as it is there are several: see inOrder
+	}
 	return nexmark.RecordAnswer("../../bench/nexmark/answers.txt", q, events, r.digest)
 }
 
@@ -115,7 +127,7 @@ func ask(dir string, events int64, queries []nexmark.Query, answered func(name s
 	for _, q := range queries {
 		sql, other := questions[q.Name]
 		if !other {
-			sql = q.Statement()
+			sql = inOrder(q, q.Statement())
 		}
 		if sql == "" {
 			continue

@@ -33,7 +33,7 @@ type world struct {
 // newWorld makes a query over so many events. rows: the result's rows are kept.
 func newWorld(q nexmark.Query, events int64, splits int, side string, rows bool) (*world, error) {
 	prologue := nexmark.Prologue("generator", map[string]string{"EVENTS": fmt.Sprint(events), "SPLITS": fmt.Sprint(splits)})
-	stmts, err := parser.ParseScript(prologue + q.Script("'connector' = '"+nexmark.Sink+"'", side))
+	stmts, err := parser.ParseScript(prologue + inOrder(q, q.Script("'connector' = '"+nexmark.Sink+"'", side)))
 	return &world{query: q, script: stmts, journal: &memLog{}, ledger: nexmark.NewLedger(rows)}, err
 }
 

@@ -426,3 +426,44 @@ func twinEnds(spec MatchSpec, rows []matchRow, p twinPath, i, v int) bool {
 	}
 	return true
 }
+
+// BenchmarkMatch: rows none of which starts a match, and rows that all do.
+func BenchmarkMatch(b *testing.B) {
+	for _, c := range []struct {
+		name string
+		set  int64
+	}{{"none", 0}, {"all", 1}} {
+		b.Run(c.name, func(b *testing.B) {
+			in := []types.Type{types.TBigInt, types.TBigInt, types.TTimestamp(3)}
+			spec := MatchSpec{
+				Input: in, Partition: []int{0}, Order: []vec.SortKey{{Col: 2}}, Names: []string{"A", "B"},
+				Pattern: []MatchVar{{Min: 1, Max: 1, Define: 0}, {Min: 1, Max: 1, Define: -1}},
+				Defines: []MatchExprs{{Slots: []MatchSlot{{Col: 1, Type: types.TBigInt}}, Exprs: []vec.Expr{oneOf{set: c.set}}}},
+			}
+			op := NewMatch(spec)
+			ctx := &Context{Workers: 1, State: state.NewStore(128), Metrics: &Metrics{}, Eval: &vec.EvalContext{Location: time.UTC}}
+			if err := op.Open(ctx); err != nil {
+				b.Fatal(err)
+			}
+			batch := &vec.Batch{N: vec.BatchRows, Cols: []*vec.Vector{vec.New(in[0], vec.BatchRows, 0), vec.New(in[1], vec.BatchRows, 0), vec.New(in[2], vec.BatchRows, 0)}}
+			for i := range batch.N {
+				batch.Cols[0].I64[i] = int64(i % 1000)
+			}
+			at := int64(0)
+			b.ReportAllocs()
+			for range b.N / vec.BatchRows {
+				for i := range batch.N {
+					at++
+					batch.Cols[2].I64[i] = at
+				}
+				if err := op.Process(0, batch, nil); err != nil {
+					b.Fatal(err)
+				}
+				if _, err := op.Advance(at, func(*vec.Batch) error { return nil }); err != nil {
+					b.Fatal(err)
+				}
+				ctx.State.AppendDelta(nil)
+			}
+		})
+	}
+}

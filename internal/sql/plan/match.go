@@ -188,8 +188,8 @@ func (m *MatchSpec) slotNames(in Node, style rex.Style) func(int) string {
 		case MatchProctime:
 			return "MATCH_PROCTIME()"
 		case MatchAggregate:
-			if len(s.Args) == 0 && s.Var >= 0 {
-				return s.Fn.Name + "(" + of + "*)"
+			if len(s.Args) == 0 {
+				return s.Fn.Name + "(" + strings.TrimPrefix(of, "*.") + "*)"
 			}
 			args := make([]string, len(s.Args))
 			for k, a := range s.Args {
