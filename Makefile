@@ -1,6 +1,6 @@
 # Bare `make` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help build test peers short race fuzz kill simulation metamorphic clients oracle-kafka bench
+.PHONY: help build test peers short race fuzz kill simulation metamorphic clients oracle oracle-kafka bench
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,10 @@ metamorphic: ## every SQL case in a thousand ways, killed and restored (CI runs 
 
 oracle-kafka: peers ## record Apache Kafka's answers to the conversations of test/differential
 	go test -count 1 -run TestRecord ./test/differential -args -oracle
+
+oracle: ## record Apache Flink's answers to the Nexmark queries (installs Flink; half an hour)
+	test/peers/install flink
+	go test -count 1 -timeout 120m -run TestRecord ./test/nexmark -args -oracle
 
 bench: ## the benchmarks and the figures of README.md
 	go test -run '^$$' -bench . -benchmem ./internal/... ./bench/...

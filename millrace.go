@@ -13,6 +13,7 @@ import (
 	"iter"
 	"time"
 
+	"github.com/millrace/millrace/internal/function"
 	"github.com/millrace/millrace/internal/node"
 	"github.com/millrace/millrace/internal/shell"
 	"github.com/millrace/millrace/internal/sql/session"
@@ -53,6 +54,19 @@ func Open(o Options) (*Node, error) {
 	}
 	return &Node{n}, nil
 }
+
+// RegisterFunction gives SQL a function written in Go, in all nodes of the program: with
+// one to four arguments and a result, or a result and an error, each of a Go type that
+// stands for one of SQL:
+//
+//	bool BOOLEAN, int32 INT, int64 BIGINT, float64 DOUBLE, string STRING, []byte BYTES
+//
+// A pointer stands for a value that may be NULL; a function without pointers among its
+// arguments is not called where one is NULL, and its result is NULL there. It must give
+// the same for the same arguments, and may be called by several goroutines at once. An
+// error fails the job, with the row's place. Functions are registered before a node is
+// opened whose jobs use them. It is an error if the name is taken.
+func RegisterFunction(name string, fn any) error { return function.Define(name, fn) }
 
 // Close stops the jobs, which go on when the directory is opened again, and closes
 // the log.

@@ -40,6 +40,6 @@ func root() *cobra.Command {
 		RunE:          showHelp,
 	}
 	c.SetFlagErrorFunc(flagError)
-	c.AddCommand(serveCommand(), runCommand(), sqlCommand(), topicCommand(), produceCommand(), consumeCommand(), userCommand(), aclCommand())
+	c.AddCommand(serveCommand(), runCommand(), sqlCommand(), topicCommand(), produceCommand(), consumeCommand(), userCommand(), aclCommand(), jobCommand(), benchCommand())
 	return c
 }

@@ -32,7 +32,7 @@ goes on where it was when it is started again with the same script.`,
 			}
 			quietMonitor()
 			return node.RunScript(cmd.Context(), node.ScriptRun{
-				Config:   node.Config{Data: data, Kafka: kafka, HTTP: http, Report: report},
+				Config:   node.Config{Data: data, Kafka: kafka, HTTP: http, Report: report, Getenv: os.Getenv},
 				File:     args[0],
 				Text:     string(text),
 				Format:   format,

@@ -33,7 +33,9 @@ Jobs that had not ended when the node stopped go on. When everything is served,
 			if config.Settings["listeners"] != "" && !cmd.Flags().Changed("kafka") {
 				config.Kafka = ""
 			}
-			config.Report = report
+			config.Report, config.Getenv = report, os.Getenv
+			// Jobs commit always, as Flink's with checkpoints do, whose default this is.
+			config.RestartStrategy = "exponential-delay"
 			quietMonitor()
 			n, err := node.Open(config)
 			if err != nil {

@@ -18,7 +18,7 @@ type api struct {
 }
 
 // apis is indexed by key. Filled by init functions, read only after.
-var apis [128]*api
+var apis [apiKeys]*api
 
 // register declares an API. The handler runs on the connection's reader, one request after the other, so that requests take effect in
 // the order they were sent; what takes time it leaves to its reply.

@@ -69,6 +69,7 @@ type Broker struct {
 	sessions   *fetchSessions
 	quotas     *quotas
 	clients    *clientMetrics
+	requests   requestTimes
 	ctx        context.Context // ends when connections must
 	cancel     context.CancelFunc
 	stopping   chan struct{} // closed when the broker begins to stop: who waits for more data answers now

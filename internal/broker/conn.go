@@ -61,6 +61,7 @@ type pending struct {
 	version     int16
 	correlation int32
 	reply       reply
+	began       time.Time
 }
 
 func newConn(b *Broker, nc net.Conn, l *listener) *conn {
@@ -279,6 +280,7 @@ func (c *conn) dispatch(p pending, r *reader) (_ pending, err error) {
 		}
 	}()
 	c.b.stats.Requests.Add(1)
+	p.began = time.Now()
 	a := p.api
 	if err := c.session.admit(a.key, c.b.config.Now()); err != nil {
 		return p, err
@@ -356,6 +358,9 @@ func (c *conn) respond(p *pending) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			err = c.panicked(p.api, v)
+		}
+		if p.call != nil {
+			c.b.requests.observe(p.api.key, time.Since(p.began))
 		}
 	}()
 	if p.reply.wait != nil {

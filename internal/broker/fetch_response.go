@@ -98,6 +98,9 @@ func (f *fetchRequest) fields(w *writer) (cuts []cut) {
 				continue
 			}
 			p.fields(w, f)
+			if p.log != nil {
+				p.log.Sent(p.chunk.Len())
+			}
 			cuts = append(cuts, cut{len(w.b), &p.chunk})
 			p.tags(w, f)
 		}

@@ -26,6 +26,7 @@ type quotas struct {
 	set atomic.Pointer[quotaSet] // nil while nobody has a quota
 
 	produced, fetched, busy, mutated, connected *quota.Meter
+	told                                        throttles
 }
 
 // quotaSet is what is set, at one time.
@@ -104,12 +105,15 @@ func (c *call) throttleProduce(size int) {
 		return
 	}
 	if limit, who, ok := set.rules.Find(metadata.ProducerByteRate, c.conn.user(), c.clientID); ok {
-		c.throttled(c.quotas.produced.Use(set.window, limit, who, float64(size), c.config.Now()))
+		c.throttled(produceThrottle, c.quotas.produced.Use(set.window, limit, who, float64(size), c.config.Now()))
 	}
 }
 
 // throttled notes that the client is to be silent for a time.
-func (c *call) throttled(d time.Duration) {
+func (c *call) throttled(kind throttleKind, d time.Duration) {
+	if d > 0 {
+		c.quotas.told.note(throttleKey{kind, c.conn.user(), c.clientID}, d, c.config.Now())
+	}
 	if d > c.throttle {
 		c.throttle = d
 		c.conn.mute(d)
@@ -142,13 +146,13 @@ func (c *call) throttleReply(r *reply) {
 	if fetch && !r.silent {
 		if limit, who, counted = set.rules.Find(metadata.ConsumerByteRate, c.conn.user(), c.clientID); counted {
 			used = float64(f.size())
-			c.throttled(c.quotas.fetched.Use(set.window, limit, who, used, now))
+			c.throttled(fetchThrottle, c.quotas.fetched.Use(set.window, limit, who, used, now))
 		}
 	}
 	if set.busy {
 		if limit, who, ok := set.rules.Find(metadata.RequestPercentage, c.conn.user(), c.clientID); ok {
 			percent := 100 * c.spent.Seconds()
-			c.throttled(min(c.quotas.busy.Use(set.window, limit, who, percent, now), set.window.Length))
+			c.throttled(requestThrottle, min(c.quotas.busy.Use(set.window, limit, who, percent, now), set.window.Length))
 		}
 	}
 	if c.throttle <= 0 {
@@ -176,7 +180,7 @@ func (c *call) mutate(partitions int32, knowsError bool) error {
 		return nil
 	}
 	taken, wait := c.quotas.mutated.Take(set.mutations, limit, who, float64(partitions), knowsError, c.config.Now())
-	c.throttled(wait)
+	c.throttled(mutationThrottle, wait)
 	if !taken {
 		return kerr.ThrottlingQuotaExceeded
 	}

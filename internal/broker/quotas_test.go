@@ -2,8 +2,10 @@ package broker
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"net"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -59,6 +61,9 @@ func TestProduceQuota(t *testing.T) {
 	want := int32((size/10-1000)/1000*10000 + 0.5) // over the ten whole samples of the window
 	if ms := throttleOf(t, c, req); ms != want {
 		t.Fatalf("throttled by %d ms, want %d", ms, want)
+	}
+	if line := fmt.Sprintf("kafka_server_produce_throttle_time{user=\"ANONYMOUS\",client_id=\"raw\"} %d\n", want); !strings.Contains(tb.page(t), line) {
+		t.Fatalf("%s is not in\n%s", line, tb.page(t))
 	}
 	began := time.Now()
 	c.send(t, produceRequestOf("p", 9, batch("y")))

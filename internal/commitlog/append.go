@@ -274,6 +274,8 @@ func (l *Log) record(batches []byte, c *Config, now int64) {
 		end, rest = b.NextOffset(), tail
 	}
 	s.size.Store(pos)
+	l.traffic.records.Add(end - l.end.Load())
+	l.traffic.in.Add(int64(len(batches)))
 	l.end.Store(end)
 	l.appended.Store(now)
 	l.mu.unmarked += int64(len(batches))

@@ -52,12 +52,13 @@ type Options struct {
 // moments.
 type Log struct {
 	place
-	now    func() time.Time
-	config atomic.Pointer[Config]
-	syncer *Syncer
-	space  *Space
-	own    bool // the syncer is this log's
-	ck     *checkpointFile
+	now     func() time.Time
+	config  atomic.Pointer[Config]
+	syncer  *Syncer
+	traffic traffic
+	space   *Space
+	own     bool // the syncer is this log's
+	ck      *checkpointFile
 
 	start, hw, lso, end atomic.Int64
 	appended            atomic.Int64 // time of the last append, ms; 0 if there was none

@@ -342,7 +342,7 @@ func (l *Log) syncOnce() (again bool) {
 		return false
 	}
 	l.tryPrepare(r)
-	return l.settle(r, l.syncData(r))
+	return l.settle(r, l.timedSync(r))
 }
 
 // settle is the second half of a round, err being what became of its sync.
@@ -380,7 +380,7 @@ func (l *Log) lastRound() error {
 		return err
 	}
 	r.complete = true
-	err := l.syncData(r)
+	err := l.timedSync(r)
 	l.release(r, err)
 	if err != nil {
 		return err

@@ -2,7 +2,9 @@ package commitlog
 
 import (
 	"sync"
+	"time"
 
+	"github.com/millrace/millrace/internal/metrics"
 	"github.com/millrace/millrace/internal/vfs"
 )
 
@@ -11,6 +13,9 @@ import (
 // came during the one before, and alone a record waits for one sync. Beyond MaxFiles such logs a sync for each is worse than one
 // for all: the others are served together, by rounds that sync the file system.
 type Syncer struct {
+	// Times are how long the disk took for each sync of a round.
+	Times metrics.Histogram
+
 	maxFiles int
 	volume   vfs.Volume // nil where there is no such thing
 	running  sync.WaitGroup
@@ -114,7 +119,9 @@ func (s *Syncer) shared(logs []*Log) (again []*Log) {
 			l.tryPrepare(rounds[i])
 		}
 	}
+	began := time.Now()
 	err := s.volume.Sync()
+	s.Times.Observe(time.Since(began))
 	for i, l := range logs {
 		if r := rounds[i]; r != nil && l.settle(r, err) {
 			again = append(again, l)

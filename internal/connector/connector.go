@@ -127,6 +127,14 @@ type ColumnChecker interface {
 	CheckColumns(columns []int) error
 }
 
+// FieldPruner is a Source that need not make every field of its ROW columns.
+type FieldPruner interface {
+	// UseFields says, before Open, that of a column only these fields of the first
+	// level are used; the others may be NULL. column is an index into Table.Columns.
+	// It is not called for a column that is used as a whole.
+	UseFields(column int, fields []int)
+}
+
 // Split is a part of a source that is read in order: a partition, a file.
 type Split struct {
 	// ID is stable and unique in the source: "departures-0", a file's path.
@@ -167,6 +175,9 @@ type Status struct {
 	LastAppend time.Time
 	// Behind is how many rows or offsets are unread, -1 if unknown.
 	Behind int64
+	// Hidden is how many offsets there are that an open transaction hides; 0 where
+	// there are no transactions.
+	Hidden int64
 	// Skipped counts rows left out by ignore-parse-errors.
 	Skipped int64
 }
@@ -239,6 +250,19 @@ type Writer interface {
 	// of a step, and before Seal.
 	Flush() error
 	Close() error
+}
+
+// Blocker is a Writer that may have to wait for its sink.
+type Blocker interface {
+	// Blocked is how long it has waited so far.
+	Blocked() time.Duration
+}
+
+// TimedWriter is a Writer that is told how far event time has come: in each step, after
+// the step's rows and before Flush. At the end of a bounded input it is vec.MaxTime.
+type TimedWriter interface {
+	Writer
+	Advance(watermark int64)
 }
 
 // Options are the WITH options of a table.

@@ -94,7 +94,8 @@ func (j *Job) cut(finished bool) error {
 	o.epoch++
 	lasted := time.Since(o.cut)
 	o.cut = time.Now()
-	f := &flight{epoch: o.epoch, done: make(chan struct{})}
+	f := &flight{epoch: o.epoch, done: make(chan struct{}), trace: j.takeTrace()}
+	f.stage("cut")
 	if o.writer != nil {
 		f.record = &journal.Commit{Time: j.turn.now, Finished: finished}
 		f.all = j.openRun(lasted)

@@ -25,6 +25,7 @@ type flight struct {
 	all    bool            // the commit record holds everything
 	record *journal.Commit // nil without a journal
 	done   chan struct{}
+	trace  *epochTrace // nil: not traced
 
 	phase phase
 	err   error
@@ -63,6 +64,7 @@ func (j *Job) fly(f *flight) {
 // commit record is the commit.
 func (j *Job) carry(f *flight) error {
 	hook := j.config.Hook
+	f.stage("prepare")
 	hook("before-prepare")
 	if err := j.eachSink(func(s *sink) (err error) {
 		s.token, err = s.node.Sink.Sink.Prepare(j.detached(), f.epoch)
@@ -78,6 +80,7 @@ func (j *Job) carry(f *flight) error {
 		}
 	}
 	f.phase = journaled
+	f.stage("commit")
 	hook("before-commit")
 	if err := j.eachSink(j.commitSink); err != nil {
 		return err
@@ -105,6 +108,7 @@ func (j *Job) write(f *flight) error {
 			f.record.Tokens = append(f.record.Tokens, journal.Token{Sink: s.number, Token: token})
 		}
 	}
+	f.stage("journal")
 	j.config.Hook("before-journal")
 	f.phase = journaling
 	if err := j.out.writer.Commit(j.detached(), f.record); err != nil {
@@ -174,6 +178,7 @@ func (j *Job) land(wait bool) error {
 	}
 	<-f.done
 	o.flight, o.phase = nil, f.phase
+	j.sendTrace(f)
 	if f.err != nil {
 		return f.err
 	}
@@ -183,6 +188,7 @@ func (j *Job) land(wait bool) error {
 		j.committed(f.record)
 	}
 	j.showCommit(f.epoch, o.took)
+	j.measureCommit(f)
 	return nil
 }
 

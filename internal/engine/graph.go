@@ -28,7 +28,7 @@ type Graph struct {
 // is set.
 type Node struct {
 	// ID is stable: it comes from the sub-plan, not from the place in the graph,
-	// because state in the journal is found by it.
+	// because state in the journal is found by it. See Family.
 	ID string
 	// Name is how EXPLAIN, metrics and errors show the node.
 	Name   string
@@ -51,6 +51,8 @@ type Input struct {
 	Ship Ship
 	// Keys are the columns of the input that Hash partitions by.
 	Keys []int
+	// Late, if not nil, makes the edge a side output; it stays on its worker.
+	Late *Late
 }
 
 // Ship is how the rows of an edge find their worker.
@@ -100,6 +102,8 @@ type SourceSpec struct {
 	// IdleTimeout is how long after its last append a drained split stops holding
 	// the watermark back; 0: it never stops.
 	IdleTimeout time.Duration
+	// Alignment holds the source back where it is ahead of others.
+	Alignment Alignment
 	// Filter is the predicate that was pushed down to the scan, or nil.
 	Filter func() vec.Expr
 }
@@ -108,6 +112,8 @@ type SourceSpec struct {
 type SinkSpec struct {
 	Table string
 	Sink  connector.Sink
+	// Late: what it gets are late rows, and no results.
+	Late bool
 }
 
 // Validate finds what a planner must not produce.
@@ -154,6 +160,9 @@ func (g *Graph) validateNode(i int, n *Node) error {
 		from := g.Nodes[in.Node]
 		if from.Sink != nil {
 			return fmt.Errorf("input %d is a sink", p)
+		}
+		if in.Late != nil && (in.Ship != Forward || from.Make == nil || n.Sink == nil || in.Late.Port >= len(from.Inputs)) {
+			return fmt.Errorf("input %d: late rows of port %d of %s, by %s", p, in.Late.Port, from.Name, in.Ship)
 		}
 		if (in.Ship == Hash) != (len(in.Keys) > 0) {
 			return fmt.Errorf("input %d: %s with keys %v", p, in.Ship, in.Keys)

@@ -297,10 +297,13 @@ func (w *ledgerWriter) Write(b *vec.Batch) error {
 		r := b.Row(i)
 		text := b.Kind(r).String()
 		for _, c := range b.Cols {
-			if c.IsNull(r) {
+			switch {
+			case c.IsNull(r):
 				text += " -"
-			} else {
+			case c.I64 != nil:
 				text += fmt.Sprintf(" %d", c.I64[r])
+			default:
+				text += " " + string(vec.AppendText(nil, c, r))
 			}
 		}
 		w.rows = append(w.rows, text)

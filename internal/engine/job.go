@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"sync/atomic"
 	"time"
 
 	"github.com/millrace/millrace/internal/engine/journal"
+	"github.com/millrace/millrace/internal/trace"
 	"github.com/millrace/millrace/internal/vec"
 )
 
@@ -54,6 +57,8 @@ type Config struct {
 	// Params are the session options that the job was made with; Status shows
 	// them.
 	Params map[string]string
+	// Tracer gets a trace of each epoch; nil: none is noted.
+	Tracer *trace.Tracer
 	// Hook is called at named points around a commit (see Points), for tests that
 	// kill there; by several goroutines at once.
 	Hook func(point string)
@@ -108,6 +113,8 @@ type JobSpec struct {
 	Graph *Graph
 	// Journal is nil for a job with nothing to recover, such as a shell's SELECT.
 	Journal journal.Log
+	// Restore opens what a job begins with whose journal is empty; nil: with nothing.
+	Restore func() (*Restore, error)
 	Config  Config
 }
 
@@ -131,11 +138,14 @@ type Job struct {
 	workers   []*worker
 	team      *team
 	splits    [][]*split // by node, in the order of the journal
+	// alignments are the groups of sources that read no further apart.
+	alignments []*alignment
 
 	numbers []int                 // by node: its place in the journal's begin record
 	nodes   []int                 // the other way round
 	marks   [][]journal.SplitMark // by source and split of the begin record; nil for a new job
 
+	tracing   *epochTrace // of the epoch under way; nil: not traced, or not begun
 	turn      turn
 	pace      pace
 	pieceTime time.Duration // for the epoch that is being recorded
@@ -151,16 +161,19 @@ type Job struct {
 
 	shown time.Time
 	rate  rate
+
+	settled atomic.Bool   // see Settled
+	begun   chan struct{} // see Begun
 }
 
 // NewJob makes a job; Run runs it.
 func NewJob(spec JobSpec) *Job {
-	j := &Job{spec: spec, config: spec.Config, wake: make(chan struct{}, 1)}
+	j := &Job{spec: spec, config: spec.Config, wake: make(chan struct{}, 1), begun: make(chan struct{})}
 	j.config.fill()
 	j.pace = newPace(&j.config)
 	b := &j.board.mu.status
 	b.ID, b.Name, b.State = spec.ID, spec.Name, Created
-	b.Workers, b.Params = j.config.Workers, spec.Config.Params
+	b.Workers, b.Batch, b.Params = j.config.Workers, j.config.Batch, spec.Config.Params
 	b.Progress.Watermark = vec.MinTime
 	return j
 }
@@ -196,6 +209,9 @@ func (j *Job) Run(ctx context.Context) (err error) {
 		}
 	}()
 	finished, err := j.start()
+	if ctx.Err() == nil {
+		close(j.begun)
+	}
 	if err != nil || finished {
 		return err
 	}
@@ -214,9 +230,12 @@ func (j *Job) end(failure error) (err error) {
 		j.team.dismiss()
 	}
 	var errs []error
+	var unsettled error
 	if failure != nil {
-		errs = append(errs, j.settle())
+		unsettled = j.settle()
+		errs = append(errs, unsettled)
 	}
+	j.markSettled(failure, unsettled)
 	for _, w := range j.workers {
 		errs = append(errs, w.close())
 	}
@@ -242,6 +261,12 @@ func (w *worker) close() error {
 	for _, in := range w.nodes {
 		if in != nil && in.writer != nil {
 			errs = append(errs, in.writer.Close())
+		}
+		if in == nil {
+			continue
+		}
+		if c, ok := in.op.(io.Closer); ok {
+			errs = append(errs, c.Close())
 		}
 	}
 	return errors.Join(errs...)

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -31,7 +32,7 @@ func (j *Job) start() (finished bool, err error) {
 	j.splits = make([][]*split, len(j.spec.Graph.Nodes))
 	var rec *journal.Recovered
 	if j.spec.Journal != nil {
-		if rec, err = journal.Open(j.spec.Journal); err != nil {
+		if rec, err = j.openJournal(); err != nil {
 			return false, err
 		}
 		j.out.writer = journal.NewWriter(j.spec.Journal, rec)
@@ -48,6 +49,7 @@ func (j *Job) start() (finished bool, err error) {
 	if err != nil || rec != nil && rec.Finished {
 		return err == nil, err
 	}
+	j.showWidth()
 	if err := j.build(); err != nil {
 		return false, err
 	}
@@ -59,6 +61,7 @@ func (j *Job) start() (finished bool, err error) {
 	if err := j.openEnds(); err != nil {
 		return false, err
 	}
+	j.newAlignments()
 	j.team = newTeam(j.workers)
 	return false, nil
 }
@@ -72,7 +75,7 @@ func (j *Job) begin() error {
 		j.numbers, j.nodes = append(j.numbers, i), append(j.nodes, i)
 		switch {
 		case n.Source != nil:
-			splits, err := j.askSplits(n)
+			splits, err := askSplits(j.ctx, n)
 			if err != nil {
 				return err
 			}
@@ -96,8 +99,8 @@ func (j *Job) begin() error {
 	return j.out.writer.Commit(j.ctx, &journal.Commit{Time: now})
 }
 
-func (j *Job) askSplits(n *Node) ([]journal.Split, error) {
-	splits, err := n.Source.Source.Splits(j.ctx)
+func askSplits(ctx context.Context, n *Node) ([]journal.Split, error) {
+	splits, err := n.Source.Source.Splits(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", n.Name, err)
 	}
@@ -231,7 +234,7 @@ func (w *worker) place(index int, n *Node) (err error) {
 			w.alarms = append(w.alarms, in)
 		}
 		return in.op.Open(&operator.Context{
-			Worker: worker, Workers: workers, Eval: &w.eval, State: in.store, Metrics: &in.metrics,
+			Worker: worker, Workers: workers, Eval: &w.eval, State: in.store, Metrics: &in.metrics, KeepLate: w.sideOutput(in),
 		})
 	}
 	return nil
@@ -258,6 +261,10 @@ func (j *Job) connect() {
 			}
 			for _, w := range j.workers {
 				if in := w.nodes[input.Node]; in != nil {
+					if input.Late != nil {
+						in.late = append(in.late, out{to: w.nodes[to], port: port})
+						continue
+					}
 					later := x == nil && j.layout.level[to] > from
 					in.outs = append(in.outs, out{to: w.nodes[to], port: port, later: later, exchange: x})
 				}
@@ -298,13 +305,14 @@ func (j *Job) openSource(number, node int, splits []journal.Split) error {
 		if !j.layout.single[node] {
 			w = j.workers[i*len(j.workers)/len(splits)]
 		}
-		s := &split{id: sp.ID, worker: w.index, in: w.nodes[node], watermark: vec.MinTime}
+		s := &split{id: sp.ID, worker: w.index, in: w.nodes[node], watermark: vec.MinTime, limit: vec.MaxTime}
 		from := connector.Split{ID: sp.ID, Start: sp.Start, End: sp.End}
 		if j.marks != nil {
 			m := j.marks[number][i]
 			s.position, from.Start = m.Position, m.Position
 			s.watermark, s.idle, s.done, s.journaledIdle = m.Watermark, m.Idle, m.Done, m.Idle
 		}
+		s.stood = s.watermark
 		w.splits = append(w.splits, s)
 		j.splits[node] = append(j.splits[node], s)
 		if s.done {

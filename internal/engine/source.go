@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/millrace/millrace/internal/connector"
 	"github.com/millrace/millrace/internal/types"
@@ -17,9 +18,17 @@ type split struct {
 	status connector.Status
 
 	watermark  int64
+	stood      int64     // the watermark at the last look,
+	since      time.Time // which was reached then
 	idle, done bool
 
+	lag int64 // of the last row that was read: the step's time less its event time, ms
+
+	drift, limit int64 // of its alignment group; limit is vec.MaxTime if nothing holds it
+	held         bool  // it was not read in this step, being ahead of its group
+
 	empty         bool   // in this step
+	told          bool   // it gave rows in this step
 	changed       bool   // since the last commit
 	position      []byte // at the last commit
 	journaledIdle bool
@@ -54,7 +63,8 @@ func newPipeline(s *SourceSpec) *pipeline {
 func (w *worker) poll() error {
 	live := 0
 	for _, s := range w.splits {
-		if s.empty = s.done; !s.empty {
+		s.held, s.told = !s.done && s.ahead(), false
+		if s.empty = s.done || s.held; !s.empty {
 			live++
 		}
 	}
@@ -69,6 +79,7 @@ func (w *worker) poll() error {
 		if err != nil {
 			return err
 		}
+		s.empty = s.empty || s.ahead()
 		if s.empty {
 			live--
 		}
@@ -95,6 +106,7 @@ func (w *worker) pollSplit(s *split, limit int) (int, error) {
 	w.read += b.Len()
 	s.in.metrics.RowsIn += int64(b.Len())
 	if b.Len() > 0 {
+		s.told = true
 		s.wakeUp(s.in.mark.watermark)
 		if err := w.pass(s, b); err != nil {
 			return 0, err
@@ -108,6 +120,9 @@ func (w *worker) look() error {
 	for _, s := range w.splits {
 		if s.done {
 			continue
+		}
+		if s.watermark != s.stood {
+			s.stood, s.since = s.watermark, w.job.turn.now
 		}
 		s.status = s.reader.Status()
 		if s.done = s.status.Done; s.done {
@@ -186,6 +201,14 @@ func (p *pipeline) tell(w *worker, s *split, b *vec.Batch) (*vec.Batch, error) {
 		}
 	}
 	s.watermark = wm
+	if n := b.Len(); n > 0 {
+		if t, r := b.Cols[p.spec.RowTime], b.Row(n-1); !t.IsNull(r) {
+			s.fetched(w.job.turn.now, floorDiv(t.I64[r], t.Type.Unit().PerSecond()/1000))
+		}
+	}
+	if w.job.config.Batch {
+		return b, nil // time moves once, at the end of all rows: none is late
+	}
 	out := *b
 	out.Before = before
 	return &out, nil

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/millrace/millrace/internal/engine/operator"
 	"github.com/millrace/millrace/internal/vec"
 )
 
@@ -28,12 +29,19 @@ type Status struct {
 	// Err is why the job failed.
 	Err            error
 	Started, Ended time.Time
-	Workers        int
-	Params         map[string]string
+	// Workers share KeyGroups, which are the job's for ever.
+	Workers, KeyGroups int
+	// Batch: results come when the input has ended.
+	Batch  bool
+	Params map[string]string
 	// Epoch is the last one committed; CommitTook is how long that took.
 	Epoch      int64
 	CommitTook time.Duration
 	Progress   Progress
+	// Commit is the last one.
+	Commit CommitStatus
+	// Tasks are how the workers spend their time.
+	Tasks []WorkerStatus
 	// Nodes are in the graph's order.
 	Nodes []NodeStatus
 	// Notes are what a person should know: damage found in the journal.
@@ -43,7 +51,10 @@ type Status struct {
 // NodeStatus is a node, all workers taken together. Row counts are of the whole
 // life of the job, restarts included.
 type NodeStatus struct {
-	ID, Name        string
+	ID, Name string
+	Kind     NodeKind
+	// Inputs are the nodes, by index, that it takes rows of.
+	Inputs          []int
 	RowsIn, RowsOut int64
 	// LateRows came behind the watermark and were dropped; NullTimeRows had no
 	// event time; SkippedRows could not be decoded and were left out.
@@ -51,12 +62,50 @@ type NodeStatus struct {
 	// Watermark is the node's output watermark in epoch milliseconds;
 	// vec.MinTime before the first and vec.MaxTime after the last row.
 	Watermark int64
+	// Input is the least of the inputs' watermarks: what the node has acted on. A
+	// source's is its own.
+	Input int64
 	// Idle: the node's inputs are idle, and do not hold others back.
 	Idle bool
+	// Waits is what the node's next result waits for; nil if it holds none back.
+	Waits *operator.Wait
 	// State is what the node keeps.
 	State StateSize
-	// Splits are a source's.
+
+	// Subtasks are the node on each worker that runs it.
+	Subtasks []SubtaskStatus
+
+	// Of a source:
+
+	// Splits are what it reads.
 	Splits []SplitStatus
+	// TellsTime: it has a watermark.
+	TellsTime   bool
+	IdleTimeout time.Duration
+	Alignment   Alignment
+}
+
+// NodeKind is what a node is.
+type NodeKind uint8
+
+// The kinds; KeepsLate is the sink of a late topic.
+const (
+	Operates NodeKind = iota
+	Reads
+	Writes
+	KeepsLate
+)
+
+func (n *Node) kind() NodeKind {
+	switch {
+	case n.Source != nil:
+		return Reads
+	case n.Sink == nil:
+		return Operates
+	case n.Sink.Late:
+		return KeepsLate
+	}
+	return Writes
 }
 
 // StateSize is the size of a node's state, all workers taken together.
@@ -75,9 +124,18 @@ type SplitStatus struct {
 	Position   []byte
 	Watermark  int64
 	Idle, Done bool
+	// Since is when the watermark last moved; the zero time if it did not since the
+	// job was started.
+	Since      time.Time
 	LastAppend time.Time
-	// Behind is how much is unread, -1 if unknown.
-	Behind int64
+	// Behind is how much is unread, -1 if unknown; Hidden how much an open
+	// transaction hides.
+	Behind, Hidden int64
+	// Held: it is not read, being ahead of its alignment group.
+	Held bool
+	// FetchLag is how far the event time of the last row was behind the clock when it was
+	// read, in milliseconds.
+	FetchLag int64
 }
 
 // Progress is what a line about a running job shows.
@@ -197,9 +255,14 @@ func (j *Job) publish(quiet bool) {
 		nodes[i] = j.nodeStatus(i, n)
 		total.add(n, &nodes[i])
 	}
+	tasks := make([]WorkerStatus, len(j.workers))
+	for i, w := range j.workers {
+		tasks[i] = w.status()
+	}
 	j.board.mu.Lock()
 	defer j.board.mu.Unlock()
 	s := &j.board.mu.status
+	s.Tasks = tasks
 	total.RowsPerSecond = j.rate.learn(total.RowsRead, time.Now())
 	s.Progress, s.Nodes = total, nodes
 	j.shown = time.Now()
@@ -216,25 +279,45 @@ func (j *Job) showCommit(epoch int64, took time.Duration) {
 func (j *Job) nodeStatus(i int, n *Node) NodeStatus {
 	m := j.nodeMark(i)
 	s := NodeStatus{
-		ID: n.ID, Name: n.Name,
+		ID: n.ID, Name: n.Name, Kind: n.kind(), Input: m.input,
 		RowsIn: m.counters[rowsIn], RowsOut: m.counters[rowsOut],
 		LateRows: m.counters[lateRows], NullTimeRows: m.counters[nullTimeRows], SkippedRows: m.counters[skippedRows],
 		Watermark: m.out.watermark, Idle: m.out.idle,
 	}
-	for _, w := range j.workers {
-		if in := w.nodes[i]; in != nil && in.store != nil {
-			s.State.Rows += int64(in.store.Rows())
-			s.State.Bytes += in.store.LiveBytes()
-			s.State.Disk += in.store.DiskBytes()
-		}
+	for _, in := range n.Inputs {
+		s.Inputs = append(s.Inputs, in.Node)
 	}
+	if src := n.Source; src != nil {
+		s.TellsTime, s.IdleTimeout, s.Alignment = src.Watermark != nil, src.IdleTimeout, src.Alignment
+	}
+	j.addHeld(&s, i)
 	for _, sp := range j.splits[i] {
 		s.Splits = append(s.Splits, SplitStatus{
 			ID: sp.id, Worker: sp.worker, Position: sp.position, Watermark: sp.mark().watermark,
-			Idle: sp.idle, Done: sp.done, LastAppend: sp.status.LastAppend, Behind: sp.status.Behind,
+			Idle: sp.idle, Done: sp.done, Since: sp.since, LastAppend: sp.status.LastAppend,
+			Behind: sp.status.Behind, Hidden: sp.status.Hidden, Held: sp.held, FetchLag: sp.lag,
 		})
 	}
 	return s
+}
+
+// addHeld adds what a node holds, over all workers: its state, and the earliest of the
+// results that it holds back.
+func (j *Job) addHeld(s *NodeStatus, node int) {
+	for _, w := range j.workers {
+		in := w.nodes[node]
+		if in == nil {
+			continue
+		}
+		sub := w.subtask(in)
+		s.Subtasks = append(s.Subtasks, sub)
+		s.State.Rows, s.State.Bytes, s.State.Disk = s.State.Rows+sub.State.Rows, s.State.Bytes+sub.State.Bytes, s.State.Disk+sub.State.Disk
+		if op, ok := in.op.(operator.Waiter); ok {
+			if wait, held := op.Waits(); held && (s.Waits == nil || wait.At < s.Waits.At) {
+				s.Waits = &wait
+			}
+		}
+	}
 }
 
 // add counts a node into the job's progress.
@@ -251,7 +334,7 @@ func (p *Progress) add(n *Node, s *NodeStatus) {
 				p.Behind += sp.Behind
 			}
 		}
-	case n.Sink != nil:
+	case n.Sink != nil && !n.Sink.Late:
 		p.RowsOut += s.RowsIn
 		p.Watermark = min(p.Watermark, s.Watermark)
 	}

@@ -76,7 +76,7 @@ func (j *Job) loop() error {
 			return err
 		}
 		j.publish(!j.polled)
-		if !j.polled && j.turn.read {
+		if !j.polled && j.turn.read && !j.released() {
 			if err := j.rest(); err != nil {
 				return err
 			}
@@ -114,7 +114,8 @@ func (j *Job) step() error {
 	started := time.Now()
 	j.turn = turn{now: j.stepTime(), rows: j.pace.rows, read: !j.restored, advance: !j.config.Batch || j.ended()}
 	j.restored = false
-	if err := j.team.do((*worker).step); err != nil {
+	j.align()
+	if err := j.team.do((*worker).measured); err != nil {
 		return err
 	}
 	most := 0
@@ -126,6 +127,7 @@ func (j *Job) step() error {
 		j.dirty = j.dirty || w.polled || w.moved
 	}
 	j.pace.learn(most, time.Since(started))
+	j.traceStep(started)
 	return nil
 }
 

@@ -94,12 +94,14 @@ func (s *split) mark() mark {
 
 // judge decides whether a split is idle, by what its reader knows:
 //
-//	unread rows ───────────────────────────────── never idle
+//	unread rows, or some read in this step ────── never idle
 //	drained, never written ────────────────────── idle at once
 //	drained ── last append ── timeout (if set) ── idle
 func (s *split) judge(now time.Time, timeout time.Duration) {
 	switch {
-	case !s.status.Drained:
+	case !s.status.Drained, s.told:
+		// What it told counts before it stops counting, also where a backlog is older
+		// than the timeout.
 		s.idle = false
 	case s.status.LastAppend.IsZero():
 		s.idle = true

@@ -16,8 +16,9 @@ import (
 
 // TestWatermark runs scripts against the time of one source:
 //
-//	job splits=n [less=ms] [idle=duration] [null=fail|drop|skip] [bounded] [filter=min]
-//	                                 a source whose watermark is the event time less some ms
+//	job splits=n [less=ms] [idle=duration] [null=fail|drop|skip] [bounded] [drift=duration] [rows=n]
+//	                                 a source whose watermark is the event time less some ms; with
+//	                                 drift its splits are aligned, with rows so many are read in a step
 //	append split=i ts=(…)            rows; "-" has no event time
 //	hide split=i n=k                 the last k rows cannot be read yet
 //	step [after=duration]            lets time pass, runs a step and prints what came out of it
@@ -77,7 +78,11 @@ func (s *timeScript) do(t *testing.T, d *datadriven.TestData) (string, error) {
 			Table: "t", Source: s.topic, Columns: []int{0, 1, 2}, RowTime: 1, Watermark: watermarkExpr(int64(number("less"))),
 			NullRowTime: map[string]NullRowTime{"fail": Fail, "drop": Drop, "skip": SkipWatermark}[arg("null", "fail")], IdleTimeout: pause("idle"),
 		}
+		if d.HasArg("drift") {
+			spec.Alignment = Alignment{Group: "g", MaxDrift: pause("drift")}
+		}
 		s.spec = s.jobSpec(spec)
+		s.spec.Config.StepRows = number("rows")
 		return "", s.start()
 	case "append":
 		for _, a := range d.CmdArgs {
@@ -159,6 +164,9 @@ func (s *timeScript) step() (string, error) {
 		if sp.idle {
 			out += " idle"
 		}
+		if sp.held {
+			out += " held"
+		}
 	}
 	m := s.j.nodeMark(0)
 	out += "\nwatermark: " + showTime(m.out.watermark)
@@ -167,6 +175,9 @@ func (s *timeScript) step() (string, error) {
 	}
 	if n := m.counters[nullTimeRows]; n > 0 {
 		out += fmt.Sprintf("\nrows without time: %d", n)
+	}
+	if s.j.released() {
+		out += "\nsteps again"
 	}
 	if at, ok := s.j.alarm(); ok {
 		out += fmt.Sprintf("\nwakes in %s", at.Sub(s.now))

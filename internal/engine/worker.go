@@ -38,6 +38,8 @@ type worker struct {
 	behind bool // there was more to read than the step's limit
 	moved  bool // anything was emitted, or a watermark moved
 
+	times times
+
 	at   *instance // what runs now, for the report of a panic
 	from origin
 	work chan func(*worker) error
@@ -65,6 +67,7 @@ type instance struct {
 	mark    mark // of the output
 	emit    operator.Emit
 	outs    []out
+	late    []out          // side outputs, all to sinks on this worker
 	inbox   [][]*vec.Batch // by input port
 }
 
@@ -181,7 +184,7 @@ func (w *worker) finish(level int) error {
 // meet hands over what was sent from a level. If a worker is not done with the
 // level, all drain the levels below it first, to make room.
 func (w *worker) meet(level int, done bool) (all bool, err error) {
-	if all, err = w.job.barrier.wait(done); err != nil {
+	if all, err = w.gather(done); err != nil {
 		return false, err
 	}
 	w.pending[level] = 0
@@ -241,6 +244,8 @@ func (w *worker) advance(level int) error {
 				return w.blame(in, nil, err)
 			}
 			in.mark.watermark = wm
+		} else if t, ok := in.writer.(connector.TimedWriter); ok {
+			t.Advance(in.input.watermark)
 		}
 		in.mark.watermark = max(in.mark.watermark, before.watermark)
 		if in.mark != before {

@@ -51,6 +51,10 @@ type Config struct {
 	// Project are indexes into Columns: the columns that Finish gives, in this
 	// order. nil stands for all.
 	Project []int
+	// Fields are, for a column that is a ROW, the fields of the first level that are
+	// used, by the column's index into Columns; a column that is not in it is used
+	// whole. A decoder may leave out the others, which are NULL then.
+	Fields map[int][]int
 	// Options are those of the format, their prefix cut off: "ignore-parse-errors".
 	Options map[string]string
 	// Location is table.local-time-zone.
@@ -71,6 +75,14 @@ func (c Config) Projected() []Column {
 		out[i] = c.Columns[p]
 	}
 	return out
+}
+
+// UsedFields are the fields that are used of the i-th projected column; nil: all.
+func (c Config) UsedFields(i int) []int {
+	if c.Project != nil {
+		i = c.Project[i]
+	}
+	return c.Fields[i]
 }
 
 // Decoder decodes records straight into vectors. One belongs to one reader.

@@ -109,7 +109,7 @@ type AggExample struct {
 }
 
 // registry is filled by the init functions of the files, one entry a function,
-// and never changed afterwards.
+// and afterwards by Define alone.
 var registry = struct {
 	scalars    map[string]*Scalar
 	aggregates map[string]*AggregateFn
@@ -161,6 +161,8 @@ func registerAggregates(fns ...*AggregateFn) {
 
 // LookupScalar finds a function by its name, in any case.
 func LookupScalar(name string) (*Scalar, bool) {
+	users.RLock()
+	defer users.RUnlock()
 	f, ok := registry.scalars[strings.ToUpper(name)]
 	return f, ok
 }
@@ -173,6 +175,8 @@ func LookupAggregate(name string) (*AggregateFn, bool) {
 
 // Names lists all functions and aggregates, without aliases, sorted.
 func Names() []string {
+	users.RLock()
+	defer users.RUnlock()
 	out := slices.Clone(registry.names)
 	slices.Sort(out)
 	return slices.Compact(out)
@@ -181,6 +185,8 @@ func Names() []string {
 // Nearest is the name of the function that was probably meant by name, or "" if
 // none is near.
 func Nearest(name string) string {
+	users.RLock()
+	defer users.RUnlock()
 	name = strings.ToUpper(name)
 	best, at := "", len(name)/3+1
 	consider := func(n string) {

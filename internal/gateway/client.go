@@ -37,21 +37,36 @@ type Login struct {
 
 // Dial opens a session on the gateway at HOST:PORT.
 func Dial(ctx context.Context, addr string, login Login) (*Client, error) {
-	c := &Client{base: "http://" + addr + "/v3", login: login}
-	if login.TLS != nil {
-		c.base = "https://" + addr + "/v3"
-		c.http.Transport = &http.Transport{TLSClientConfig: login.TLS}
-	}
+	client := newClient(addr, "/v3", login)
+	c := &client
 	var opened struct {
 		SessionHandle string `json:"sessionHandle"`
 	}
 	err := c.call(ctx, "POST", "/sessions", map[string]string{"sessionName": "millrace sql"}, &opened)
-	var op *net.OpError
-	if errors.As(err, &op) {
-		return nil, fmt.Errorf("no node answers on %s (%w): start one with `millrace serve --data DIR`, or name another with --addr", addr, op.Err)
+	if err = unreachable(addr, err); err != nil {
+		return nil, err
 	}
 	c.session = "/sessions/" + opened.SessionHandle
-	return c, err
+	return c, nil
+}
+
+// newClient is a client that has no session yet.
+func newClient(addr, version string, login Login) Client {
+	c := Client{base: "http://" + addr + version, login: login}
+	if login.TLS != nil {
+		c.base = "https://" + addr + version
+		c.http.Transport = &http.Transport{TLSClientConfig: login.TLS}
+	}
+	return c
+}
+
+// unreachable says of an error of the network what to do.
+func unreachable(addr string, err error) error {
+	var op *net.OpError
+	if errors.As(err, &op) {
+		return fmt.Errorf("no node answers on %s (%w): start one with `millrace serve --data DIR`, or name another with --addr", addr, op.Err)
+	}
+	return err
 }
 
 // Close ends the session and its queries.
@@ -86,7 +101,7 @@ func (c *Client) call(ctx context.Context, method, path string, in, out any) err
 	if resp.StatusCode == http.StatusUnauthorized {
 		return fmt.Errorf("%w: log in with --user NAME --password-file FILE, or with --command-config FILE", readError(resp))
 	}
-	if resp.StatusCode != http.StatusOK {
+	if resp.StatusCode/100 != 2 {
 		return readError(resp)
 	}
 	if out == nil {

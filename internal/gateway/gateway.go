@@ -38,6 +38,9 @@ type Options struct {
 	// Idle is how long a session lives without being used; 10 minutes.
 	Idle    time.Duration
 	Version string
+	// Jobs are what the job API is about, as whom a request is of may see them; nil: there
+	// is none.
+	Jobs func(r *http.Request) Jobs
 }
 
 // Gateway serves the REST API. It is an http.Handler.
@@ -46,6 +49,8 @@ type Gateway struct {
 	mux     *http.ServeMux
 	ctx     context.Context
 	stop    context.CancelFunc
+
+	triggers triggers
 
 	mu struct {
 		sync.Mutex
@@ -92,10 +97,12 @@ func New(o Options) *Gateway {
 }
 
 func (g *Gateway) routes(v string) {
-	handle := func(pattern string, fn func(*http.Request) (any, error)) {
+	handleWith := func(pattern string, code int, fn func(*http.Request) (any, error)) {
 		method, path, _ := strings.Cut(pattern, " ")
-		g.mux.HandleFunc(method+" "+v+path, func(w http.ResponseWriter, r *http.Request) { answer(w, r, fn) })
+		g.mux.HandleFunc(method+" "+v+path, func(w http.ResponseWriter, r *http.Request) { answerWith(w, r, code, fn) })
 	}
+	handle := func(pattern string, fn func(*http.Request) (any, error)) { handleWith(pattern, http.StatusOK, fn) }
+	g.jobRoutes(handleWith)
 	handle("GET /info", func(*http.Request) (any, error) {
 		return map[string]string{"productName": "millrace", "version": g.options.Version}, nil
 	})
@@ -144,23 +151,29 @@ func errorf(code int, format string, args ...any) error {
 const maxBody = 16 << 20
 
 func answer(w http.ResponseWriter, r *http.Request, fn func(*http.Request) (any, error)) {
+	answerWith(w, r, http.StatusOK, fn)
+}
+
+// answerWith answers with a status of its own where there is no error.
+func answerWith(w http.ResponseWriter, r *http.Request, good int, fn func(*http.Request) (any, error)) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 	out, err := fn(r)
 	w.Header().Set("Content-Type", "application/json; charset=UTF-8")
+	code := good
 	if err != nil {
-		code := http.StatusInternalServerError
+		code = http.StatusInternalServerError
 		var he *httpError
 		if errors.As(err, &he) {
 			code = he.code
 		}
-		w.WriteHeader(code)
 		out = map[string][]string{"errors": {err.Error()}}
 	}
 	body, err := json.Marshal(out)
 	if err != nil {
-		w.WriteHeader(http.StatusInternalServerError)
+		code = http.StatusInternalServerError
 		body = []byte(`{"errors":["internal error: the answer is no JSON"]}`)
 	}
+	w.WriteHeader(code)
 	w.Write(append(body, '\n'))
 }
 

@@ -21,7 +21,8 @@ import (
 // TestGateway holds conversations with the gateway of a node in memory. Each line of a
 // request is METHOD PATH [BODY]; its answer is printed with the status before it.
 // Handles have names, in the order in which they were given: S1, S2 for sessions, O1,
-// O2 for operations, J1 for jobs.
+// O2 for operations, J1 for jobs, R1 for triggers; times are T, $DIR is a directory. The
+// command await asks again until the answer has the text of its argument.
 func TestGateway(t *testing.T) {
 	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
 		n, err := node.Open(node.Config{HTTP: "127.0.0.1:0"})
@@ -29,10 +30,13 @@ func TestGateway(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer n.Close()
-		talk := &conversation{t: t, base: "http://" + n.HTTPAddr(), names: map[string]string{}}
+		talk := &conversation{t: t, base: "http://" + n.HTTPAddr(), names: map[string]string{}, dir: t.TempDir()}
 		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
 			var out strings.Builder
 			for line := range strings.Lines(d.Input) {
+				if d.Cmd == "await" {
+					talk.await = d.CmdArgs[0].Vals[0]
+				}
 				out.WriteString(talk.request(d.Cmd, strings.TrimSuffix(line, "\n")))
 			}
 			return out.String()
@@ -45,9 +49,24 @@ type conversation struct {
 	base  string
 	names map[string]string // of handles
 	given map[string]int
+	dir   string
+	await string
+	// location is the last savepoint's, $SAVEPOINT in a request.
+	location string
 }
 
-var handles = regexp.MustCompile(`"(sessionHandle|operationHandle|jobID)":"([0-9a-f-]+)"`)
+var handles = regexp.MustCompile(`"(sessionHandle|operationHandle|jobID|jid|jobid|request-id)":"([0-9a-f-]+)"`)
+
+// passing is what is another in each run.
+var passing = []struct{ what, as string }{
+	{`("(?:start-time|end-time|last-modification|now|timestamp|next-start|CREATED|INITIALIZING|RUNNING|FINISHED|CANCELED)"):1\d{12}`, "$1:T"},
+	{`("duration"):\d+`, "$1:D"},
+	{`("commit-ms"):[\d.]+`, "$1:D"},
+	{`("why"):"[^"]*"`, "$1:W"},
+	{`("epoch"):\d+`, "$1:E"},
+	{`("idle"):(?:true|false)`, "$1:I"},
+	{`savepoint-[0-9a-f]{6}-[0-9a-f]{12}`, "savepoint-S"},
+}
 
 // request sends a line. The command results asks again while an answer is not ready,
 // and follows nextResultUri to the end.
@@ -57,12 +76,23 @@ func (c *conversation) request(cmd, line string) string {
 	for name, h := range c.names {
 		path = strings.ReplaceAll(path, "$"+name, h)
 	}
+	body = strings.ReplaceAll(body, "$DIR", c.dir)
+	if m := c.location; m != "" {
+		body = strings.ReplaceAll(body, "$SAVEPOINT", m)
+	}
 	body = strings.ReplaceAll(body, "$HUGE", strings.Repeat("x", 17<<20))
 	var out strings.Builder
 	for {
 		code, answer := c.send(method, path, body)
 		if cmd == "results" && strings.Contains(answer, `"resultType":"NOT_READY"`) {
 			continue
+		}
+		if cmd == "await" && !strings.Contains(answer, c.await) {
+			time.Sleep(time.Millisecond)
+			continue
+		}
+		if m := regexp.MustCompile(`"location":"([^"]+)"`).FindStringSubmatch(answer); m != nil {
+			c.location = m[1]
 		}
 		fmt.Fprintf(&out, "%d %s", code, c.named(answer))
 		next := regexp.MustCompile(`"nextResultUri":"([^"]+)"`).FindStringSubmatch(answer)
@@ -114,6 +144,10 @@ func (c *conversation) named(text string) string {
 	}
 	for name, h := range c.names {
 		text = strings.ReplaceAll(text, h, name)
+	}
+	text = strings.ReplaceAll(text, c.dir, "$DIR")
+	for _, p := range passing {
+		text = regexp.MustCompile(p.what).ReplaceAllString(text, p.as)
 	}
 	return text
 }

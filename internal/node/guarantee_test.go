@@ -207,3 +207,33 @@ func TestForgetfulRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// TestForgetfulJob: what needs state is refused of a job that keeps none.
+func TestForgetfulJob(t *testing.T) {
+	n, err := Open(Config{files: vfs.NewMem(), RestartStrategy: "exponential-delay"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer n.Close()
+	j := submitCopy(t, n, map[string]string{"execution.checkpointing.interval": "0"})
+	if s := j.Detail().Strategy; s != "none" {
+		t.Errorf("its restart strategy is %s", s)
+	}
+	_, saved := j.Savepoint(t.Context(), "/sp")
+	_, stopped := j.Stop(t.Context(), "/sp")
+	for what, err := range map[string]error{"savepoint": saved, "stop": stopped, "rescale": j.Rescale(t.Context(), 2)} {
+		if err == nil || !strings.Contains(err.Error(), "commits nothing") {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if st := j.Status().State; st != engine.Running {
+		t.Errorf("the job is %s", st)
+	}
+	if err := j.End(t.Context()); err != nil {
+		t.Error(err)
+	}
+	s := session.New(n, session.Options{Settings: map[string]string{"execution.checkpointing.interval": "0", "execution.savepoint.path": "/sp"}})
+	if _, err := s.Execute(t.Context(), "INSERT INTO copied SELECT x FROM source"); err == nil || !strings.Contains(err.Error(), "commits nothing") {
+		t.Errorf("with a savepoint: %v", err)
+	}
+}

@@ -84,14 +84,16 @@ func (n *Node) authenticated(next http.Handler) http.Handler {
 }
 
 func (n *Node) serveHTTP() {
+	open := func(r *http.Request, settings map[string]string) *session.Session {
+		o := session.Options{Settings: settings, Dir: n.workDir()}
+		if c, ok := callerOf(r); ok {
+			o.Rights = rights{n, c}
+		}
+		return session.New(n, o)
+	}
 	n.gateway = gateway.New(gateway.Options{
-		NewSession: func(r *http.Request, settings map[string]string) *session.Session {
-			o := session.Options{Settings: settings, Dir: n.workDir()}
-			if c, ok := callerOf(r); ok {
-				o.Rights = rights{n, c}
-			}
-			return session.New(n, o)
-		},
+		NewSession: open,
+		Jobs:       func(r *http.Request) gateway.Jobs { return jobsOf{open(r, nil), n} },
 		Owner: func(r *http.Request) string {
 			c, _ := callerOf(r)
 			return c.Principal.String()
@@ -99,7 +101,7 @@ func (n *Node) serveHTTP() {
 		Version: Version,
 	})
 	n.server = &http.Server{
-		Handler: n.authenticated(n.gateway), ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 64 << 10,
+		Handler: n.authenticated(n.withMetrics(n.gateway)), ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 64 << 10,
 		ErrorLog: log.New(httpErrors{n}, "", 0),
 	}
 	n.running.Go(func() {
@@ -120,4 +122,15 @@ func (e httpErrors) Write(line []byte) (int, error) {
 		e.node.report(text)
 	}
 	return len(line), nil
+}
+
+// jobsOf are the node's jobs, with the rights of a session.
+type jobsOf struct {
+	*session.Session
+	node *Node
+}
+
+// Restore submits the job of a savepoint anew.
+func (j jobsOf) Restore(ctx context.Context, o session.RestoreOptions) (session.Job, error) {
+	return j.node.restoreFor(ctx, j.Session, o)
 }

@@ -46,6 +46,9 @@ func TestKilledProcess(t *testing.T) {
 			time.Sleep(time.Millisecond)
 		}
 	}
+	for k := range simKeys { // as openWindows does
+		s.send("src", srcRecord(srcRow{ID: -1 - k, K: k, TS: simEarly}))
+	}
 	s.node.Close()
 	length := 10 * time.Second
 	if n, err := strconv.Atoi(os.Getenv("MILLRACE_KILL_MINUTES")); err == nil {

@@ -101,8 +101,14 @@ func (l *logBroker) awaitSpace() error {
 	return nil
 }
 
+// openPartition opens a partition for a job. One that its disk has taken offline is read
+// again: only the disk knows what it holds.
 func openPartition(meta *metadata.Store, t *metadata.Topic, i int32) (partition, error) {
 	log, err := meta.PartitionOf(t, i)
+	if err == nil && log.Err() != nil {
+		meta.Offline(t, i, log)
+		log, err = meta.PartitionOf(t, i)
+	}
 	return partition{log: log}, err
 }
 
@@ -162,6 +168,7 @@ func (p partition) Aborted(from, to int64) ([]logconn.Aborted, error) {
 
 func (p partition) StartOffset() int64      { return p.log.StartOffset() }
 func (p partition) LastStableOffset() int64 { return p.log.LastStableOffset() }
+func (p partition) HighWatermark() int64    { return p.log.HighWatermark() }
 func (p partition) LastAppend() time.Time   { return p.log.LastAppend() }
 func (p partition) Watch(fn func()) func()  { return p.log.Watch(fn) }
 

@@ -20,12 +20,14 @@ import (
 	"github.com/millrace/millrace/internal/connector/filesystem"
 	"github.com/millrace/millrace/internal/connector/kafka"
 	logconn "github.com/millrace/millrace/internal/connector/log"
+	"github.com/millrace/millrace/internal/connector/nexmark"
 	"github.com/millrace/millrace/internal/connector/print"
 	"github.com/millrace/millrace/internal/engine"
 	"github.com/millrace/millrace/internal/engine/state"
 	"github.com/millrace/millrace/internal/gateway"
 	"github.com/millrace/millrace/internal/sql/catalog"
 	"github.com/millrace/millrace/internal/sql/session"
+	"github.com/millrace/millrace/internal/trace"
 	"github.com/millrace/millrace/internal/vfs"
 )
 
@@ -51,6 +53,14 @@ type Config struct {
 	Settings map[string]string
 	// Report is told, in one line, what a person should know; nil: nobody.
 	Report func(string)
+	// RestartStrategy is that of jobs that name none, by Flink's name; empty: none, and
+	// whoever waits for a job is told why it failed.
+	RestartStrategy string
+	// Getenv finds OpenTelemetry's environment variables, which say where traces go; nil:
+	// nowhere.
+	Getenv func(string) string
+	// Connectors are further ones, beside those that every node has.
+	Connectors []*connector.Factory
 	// Hook is called at named points around a commit; see engine.Config.
 	Hook func(point string)
 
@@ -75,6 +85,8 @@ type Node struct {
 	ctx        context.Context
 	stop       context.CancelCauseFunc
 	running    sync.WaitGroup
+	measured   measured
+	tracer     *trace.Tracer // nil: nothing is traced
 
 	mu struct {
 		sync.Mutex
@@ -104,6 +116,11 @@ func Open(config Config) (_ *Node, err error) {
 	if _, err := isNew(config.Data); err != nil {
 		return nil, err
 	}
+	if config.Getenv != nil {
+		if n.tracer, err = trace.FromEnv(config.Getenv, Version, n.report); err != nil {
+			return nil, err
+		}
+	}
 	// The listeners come first: a port in use is the most likely mistake, and
 	// nothing should have been touched when it is found.
 	if err := n.listen(); err != nil {
@@ -122,7 +139,7 @@ func Open(config Config) (_ *Node, err error) {
 		return nil, err
 	}
 	n.link = &logBroker{broker: n.broker, closing: n.ctx}
-	n.connectors = connectors(n.link, n.report)
+	n.connectors = append(connectors(n.link, n.report), n.config.Connectors...)
 	if err := n.openHTTP(); err != nil {
 		return nil, err
 	}
@@ -140,6 +157,7 @@ func connectors(link logconn.Broker, report func(string)) []*connector.Factory {
 		logconn.Factory(link),
 		filesystem.Factory(vfs.OS),
 		blackhole.Factory(),
+		nexmark.Factory(),
 		print.Factory(os.Stdout, os.Stderr),
 	)
 }
@@ -298,6 +316,7 @@ func (n *Node) Close() error {
 	for _, j := range jobs {
 		<-j.done
 	}
+	n.tracer.Close()
 	if n.broker != nil {
 		errs = append(errs, n.broker.Close())
 	} else {

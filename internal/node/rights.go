@@ -78,7 +78,7 @@ func (n *Node) ask(j *job) {
 	n.mu.asked[j] = true
 	n.mu.Unlock()
 	if err := j.allowed(); err != nil { // the ACLs may have changed since it was planned
-		j.cancel(err)
+		j.forbid(err)
 	}
 }
 
@@ -99,7 +99,7 @@ func (n *Node) askAgain() {
 	n.mu.Unlock()
 	for _, j := range jobs {
 		if err := j.allowed(); err != nil {
-			j.cancel(err)
+			j.forbid(err)
 		}
 	}
 }

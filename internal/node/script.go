@@ -239,7 +239,7 @@ func (n *Node) jobLines() []shell.JobLine {
 	var out []shell.JobLine
 	for _, j := range n.Jobs() {
 		s := j.Status()
-		if s.Started.IsZero() || j.(*job).mu.engine == nil {
+		if s.Started.IsZero() || s.Nodes == nil && s.State.Ended() {
 			continue
 		}
 		p := s.Progress

@@ -10,6 +10,7 @@ import (
 	"github.com/millrace/millrace/internal/broker"
 	"github.com/millrace/millrace/internal/broker/metadata"
 	"github.com/millrace/millrace/internal/commitlog"
+	"github.com/millrace/millrace/internal/engine"
 	"github.com/millrace/millrace/internal/sql/session"
 	"github.com/millrace/millrace/internal/wire"
 )
@@ -51,8 +52,40 @@ type jobEntry struct {
 	DDL       int               `json:"ddl"` // how many DDL entries it was planned with
 	Submitted time.Time         `json:"submitted"`
 	User      session.User      `json:"user,omitzero"` // with whose rights it runs; empty: with all
+	// Savepoint is what the job began with.
+	Savepoint string `json:"savepoint,omitempty"`
+
+	// What follows changes in a job's life, as State and Error do. At is when it did.
+	At          time.Time `json:"at,omitzero"`
+	Parallelism int       `json:"parallelism,omitempty"` // if it was rescaled
+	// Failures of an update are new ones.
+	Failures      []session.JobFailure `json:"failures,omitempty"`
+	MadeSavepoint string               `json:"madeSavepoint,omitempty"`
 
 	last int64 // offset of what was last written of it
+}
+
+// update takes over what an entry says that came later.
+func (e *jobEntry) update(later *jobEntry) {
+	if later.State != "" {
+		e.State, e.Error = later.State, later.Error
+	}
+	if !later.At.IsZero() {
+		e.At = later.At
+	}
+	if later.Parallelism > 0 {
+		e.Parallelism = later.Parallelism
+	}
+	if later.MadeSavepoint != "" {
+		e.MadeSavepoint = later.MadeSavepoint
+	}
+	all := append(e.Failures[:len(e.Failures):len(e.Failures)], later.Failures...)
+	e.Failures = all[max(0, len(all)-historyOfFailures):]
+}
+
+// over says that the job has ended for good.
+func (e *jobEntry) over() bool {
+	return e.State == string(engine.Finished) || e.State == string(engine.Canceled)
 }
 
 // runEntry is how far a script has come.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/millrace/millrace/internal/connector"
@@ -28,9 +29,10 @@ type reader struct {
 	dec     format.Decoder
 	split   format.Splitter // nil: a record is a line
 	now     func() time.Time
-	outputs []int // of each column: its place in the decoder's, or a metadata column below 0
-	meta    []string
+	outputs []int // of each column: its place in the decoder's, or in constants, counted from -1 down
 	types   []types.Type
+	// constants are vectors of one value: metadata, and the partition's values.
+	constants []*vec.Vector
 
 	buf   []byte
 	rest  []byte // of buf, not yet decoded
@@ -45,24 +47,32 @@ func newReader(s *source, in *input, name string, columns []int) (*reader, error
 	if r.now == nil {
 		r.now = time.Now
 	}
-	cfg := s.config()
+	cfg := s.inFiles()
 	cfg.Project = []int{}
-	physical := map[int]int{}
+	place := map[int]int{}
 	for i, c := range s.table.Columns {
-		if c.Metadata == "" {
-			physical[i] = len(physical)
+		if c.Metadata == "" && !slices.Contains(s.table.PartitionedBy, i) {
+			place[i] = len(place)
 		}
+	}
+	var values map[string]string
+	if len(s.table.PartitionedBy) > 0 {
+		values = newPartitions(s.table).values(name)
 	}
 	for _, c := range columns {
 		col := s.table.Columns[c]
 		r.types = append(r.types, col.Type)
-		if col.Metadata != "" {
-			r.meta = append(r.meta, col.Metadata)
-			r.outputs = append(r.outputs, -len(r.meta))
+		if at, ok := place[c]; ok {
+			r.outputs = append(r.outputs, len(cfg.Project))
+			cfg.Project = append(cfg.Project, at)
 			continue
 		}
-		r.outputs = append(r.outputs, len(cfg.Project))
-		cfg.Project = append(cfg.Project, physical[c])
+		v, err := r.constant(s, col, values)
+		if err != nil {
+			return nil, err
+		}
+		r.constants = append(r.constants, v)
+		r.outputs = append(r.outputs, -len(r.constants))
 	}
 	var err error
 	if r.dec, err = s.format.NewDecoder(cfg); err != nil {
@@ -181,18 +191,33 @@ func (r *reader) columns(decoded []*vec.Vector) []*vec.Vector {
 			cols[i] = decoded[o]
 			continue
 		}
-		var value any
-		switch r.meta[-o-1] {
-		case "file.path":
-			value = r.name
-		case "file.name":
-			value = filepath.Base(r.name)
-		case "file.size":
-			value = r.in.size
-		}
-		cols[i] = vec.Const(r.types[i], value, len(r.lines))
+		cols[i] = vec.Copy(r.constants[-o-1], make([]int32, len(r.lines)))
 	}
 	return cols
+}
+
+// constant is a column that is the same in all rows of the file.
+func (r *reader) constant(s *source, c connector.Column, values map[string]string) (*vec.Vector, error) {
+	switch c.Metadata {
+	case "file.path":
+		return vec.Const(c.Type, r.name, 1), nil
+	case "file.name":
+		return vec.Const(c.Type, filepath.Base(r.name), 1), nil
+	case "file.size":
+		size := int64(0)
+		if r.in != nil {
+			size = r.in.size
+		}
+		return vec.Const(c.Type, size, 1), nil
+	}
+	b := vec.NewBuilder(c.Type, 1)
+	text, ok := values[c.Name]
+	if !ok {
+		b.AppendNull()
+	} else if err := b.AppendParsed([]byte(text)); err != nil {
+		return nil, fmt.Errorf("%s: partition column %s: '%s' is not a %s", r.name, c.Name, text, c.Type.SQL())
+	}
+	return b.Finish(), nil
 }
 
 func (r *reader) Position() []byte { return r.at.encode() }

@@ -6,41 +6,72 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/millrace/millrace/internal/connector"
-	"github.com/millrace/millrace/internal/format"
 	"github.com/millrace/millrace/internal/types"
 	"github.com/millrace/millrace/internal/vec"
 	"github.com/millrace/millrace/internal/vfs"
 )
 
-// sink writes files that get their names when their epoch is committed:
+// sink writes files that get their names when the epoch that finishes them is
+// committed; those of a partitioned table lie in the partition's folder:
 //
 //	.part-ID-WORKER-EPOCH.inprogress ── Seal ── Prepare: synced ── [journal] ── Commit: renamed to part-ID-WORKER-EPOCH
 //
-// The next epoch has files of its own, so it waits for nothing.
-//
-// A token lists the names. A rename that was done already is no error, so Commit
-// may run again.
+// Without a rolling policy each epoch finishes its files, and the next one has files
+// of its own. With one a file goes on over many epochs; what is behind the bytes that
+// the last token tells of is cut off when the job goes on after a crash. A rename that
+// was done already is no error, so Commit may run again.
 type sink struct {
 	base
+	partitions *partitions
+	trigger    trigger
+	rolling    rolling
+	now        func() time.Time
+
 	mu struct {
 		sync.Mutex
 		id      string
-		epoch   int64 // of the files that are being written
+		epoch   int64 // of the files that are begun now
 		writers []*writer
-		sealed  []sealedFile // not yet prepared
-		hidden  []string     // prepared and not yet committed
+		waiting map[string]time.Time // partitions that are not complete, with their begin
+		sealed  *sealed              // not yet prepared
+		last    []byte               // the token of the last commit
+		failure error                // of Seal, which cannot say so itself
 	}
 }
 
-// sealedFile is a file that gets no more rows. It is closed once it is synced.
-type sealedFile struct {
-	name string
-	file vfs.File
+// sealed is what Seal leaves to Prepare.
+type sealed struct {
+	token  token
+	finish []vfs.File // synced and closed
+	keep   []vfs.File // synced
+}
+
+func newSink(b base) (*sink, error) {
+	s := &sink{base: b, partitions: newPartitions(b.table), now: b.env.Now}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	s.mu.waiting = map[string]time.Time{}
+	var err error
+	if s.trigger, err = newTrigger(b.table); err != nil {
+		return nil, err
+	}
+	if s.trigger.on && len(b.table.PartitionedBy) == 0 {
+		return nil, connector.OptionErrorf(optPolicy, "table '%s' is not partitioned", b.table.Path[2])
+	}
+	if s.rolling, err = newRolling(b.table); err != nil {
+		return nil, err
+	}
+	_, err = s.format.NewEncoder(s.inFiles())
+	return s, err
 }
 
 func (s *sink) ChangelogMode(types.KindSet) types.KindSet { return types.AppendOnly }
@@ -53,29 +84,72 @@ func (s *sink) Identity(context.Context) ([]byte, error) {
 	return []byte(hex.EncodeToString(id)), err
 }
 
-// Recover names the files of the token and removes the job's others.
-func (s *sink) Recover(ctx context.Context, identity, token []byte) error {
+// Recover does what the token says, finishes the files that were kept, and removes the
+// job's others.
+func (s *sink) Recover(_ context.Context, identity, last []byte) error {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.mu.id = string(identity)
-	s.mu.Unlock()
 	if err := s.makeFolder(s.path); err != nil {
 		return fmt.Errorf("table %s: cannot make the folder '%s': %w", s.table.Path[2], s.path, cause(err))
 	}
-	if err := s.Commit(ctx, token); err != nil {
+	t, err := decodeToken(last)
+	if err != nil {
+		return fmt.Errorf("table %s: %w", s.table.Path[2], err)
+	}
+	s.mu.waiting, s.mu.last = t.wait, last
+	return s.settle()
+}
+
+// settle leaves of the job's files what the last token commits.
+func (s *sink) settle() error {
+	t, err := decodeToken(s.mu.last)
+	if err != nil {
 		return err
 	}
-	names, err := s.fs.List(s.path)
+	for _, f := range t.keep {
+		if err := s.cut(f); err != nil {
+			return fmt.Errorf("table %s: %w", s.table.Path[2], err)
+		}
+	}
+	if err := s.publish(slices.Concat(t.finish, t.keep), t.mark); err != nil {
+		return err
+	}
+	return s.clean(s.path)
+}
+
+// cut drops from a file what is not committed.
+func (s *sink) cut(f fileMark) error {
+	file, err := s.fs.OpenReadWrite(filepath.Join(s.path, f.folder, hidden(f.name)))
+	if vfs.IsNotExist(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return errors.Join(file.Truncate(f.bytes), file.Sync(), file.Close())
+}
+
+// clean removes the job's files without a name below a folder, and counts its epochs.
+func (s *sink) clean(dir string) error {
+	names, err := s.fs.List(dir)
 	if err != nil {
 		return err
 	}
 	for _, n := range names {
-		if strings.HasPrefix(n, ".part-"+string(identity)+"-") {
-			if err := s.fs.Remove(filepath.Join(s.path, n)); err != nil {
+		path := filepath.Join(dir, n)
+		if strings.HasPrefix(n, ".part-"+s.mu.id+"-") {
+			if err := s.fs.Remove(path); err != nil {
 				return err
 			}
+			continue
 		}
-		if epoch, ok := epochOf(n, string(identity)); ok {
+		if epoch, ok := epochOf(n, s.mu.id); ok {
 			s.mu.epoch = max(s.mu.epoch, epoch+1)
+		} else if strings.Contains(n, "=") && len(s.partitions.names) > 0 {
+			if err := s.clean(path); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -103,147 +177,169 @@ func epochOf(name, id string) (epoch int64, ok bool) {
 	return epoch, n == 2
 }
 
-// Seal lets the next rows begin files of the next epoch.
+// Seal decides which partitions are complete and which files are finished.
 func (s *sink) Seal() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	now, watermark := s.now(), s.watermark()
+	out := &sealed{token: token{wait: map[string]time.Time{}}}
+	wrote := false
 	for _, w := range s.mu.writers {
-		if w.file != nil {
-			s.mu.sealed = append(s.mu.sealed, sealedFile{w.name, w.file})
-			w.file = nil
+		for folder, p := range w.parts {
+			if _, ok := s.mu.waiting[folder]; !ok && p.fresh && s.trigger.on {
+				s.mu.waiting[folder] = now
+			}
+			wrote = wrote || p.fresh
+			p.fresh = false
 		}
 	}
-	if s.mu.sealed != nil {
-		s.mu.epoch++
+	complete := map[string]bool{}
+	for folder, created := range s.mu.waiting {
+		ok, err := s.trigger.complete(s.partitions, folder, created, now, watermark)
+		if err != nil {
+			s.mu.failure = fmt.Errorf("table %s: %w", s.table.Path[2], err)
+			return
+		}
+		if ok {
+			complete[folder] = true
+			delete(s.mu.waiting, folder)
+		}
 	}
+	out.token.mark = slices.Sorted(maps.Keys(complete))
+	for _, w := range s.mu.writers {
+		for folder, p := range w.parts {
+			m := fileMark{folder, p.name, p.size}
+			if watermark == vec.MaxTime || complete[folder] || s.rolling.due(p, now) {
+				out.token.finish = append(out.token.finish, m)
+				out.finish = append(out.finish, p.file)
+				delete(w.parts, folder)
+				w.current = nil
+			} else {
+				out.token.keep = append(out.token.keep, m)
+				out.keep = append(out.keep, p.file)
+			}
+		}
+	}
+	if !wrote && len(out.token.finish)+len(out.token.mark) == 0 {
+		return // kept files are as the last token says
+	}
+	maps.Copy(out.token.wait, s.mu.waiting)
+	s.mu.sealed = out
+	s.mu.epoch++
 }
 
-// Prepare syncs and closes the sealed files.
-func (s *sink) Prepare(_ context.Context, _ int64) ([]byte, error) {
+// watermark is the least of all writers'.
+func (s *sink) watermark() int64 {
+	least := vec.MaxTime
+	for _, w := range s.mu.writers {
+		least = min(least, w.watermark)
+	}
+	return least
+}
+
+// Prepare syncs the sealed files, and closes those that are finished.
+func (s *sink) Prepare(context.Context, int64) ([]byte, error) {
 	s.mu.Lock()
-	sealed := s.mu.sealed
+	sealed, err := s.mu.sealed, s.mu.failure
 	s.mu.sealed = nil
-	for _, f := range sealed {
-		s.mu.hidden = append(s.mu.hidden, f.name)
-	}
 	s.mu.Unlock()
-	if sealed == nil {
-		return nil, nil
+	if sealed == nil || err != nil {
+		return nil, err
 	}
-	var names []string
 	var errs []error
-	for _, f := range sealed {
-		names = append(names, f.name)
-		errs = append(errs, f.file.Sync(), f.file.Close())
+	for _, f := range sealed.finish {
+		errs = append(errs, f.Sync(), f.Close())
+	}
+	for _, f := range sealed.keep {
+		errs = append(errs, f.Sync())
+	}
+	for _, folder := range foldersOf(sealed.token.finish, sealed.token.keep) {
+		errs = append(errs, s.fs.SyncDir(filepath.Join(s.path, folder)))
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, fmt.Errorf("table %s: %w", s.table.Path[2], err)
 	}
-	return []byte(strings.Join(names, "\n")), s.fs.SyncDir(s.path)
+	return sealed.token.encode(), nil
 }
 
-// Commit gives the files of the token their names.
-func (s *sink) Commit(_ context.Context, token []byte) error {
-	if len(token) == 0 {
+func foldersOf(lists ...[]fileMark) []string {
+	var out []string
+	for _, l := range lists {
+		for _, f := range l {
+			out = append(out, f.folder)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// Commit gives the finished files their names, and marks the complete partitions.
+func (s *sink) Commit(_ context.Context, b []byte) error {
+	t, err := decodeToken(b)
+	if err != nil {
+		return fmt.Errorf("table %s: %w", s.table.Path[2], err)
+	}
+	if len(b) == 0 {
 		return nil
 	}
-	for _, name := range strings.Split(string(token), "\n") {
-		err := s.fs.Rename(filepath.Join(s.path, hidden(name)), filepath.Join(s.path, name))
-		if err != nil && !vfs.IsNotExist(err) {
-			return fmt.Errorf("table %s: %w", s.table.Path[2], err)
-		}
-	}
 	s.mu.Lock()
-	s.mu.hidden = nil
+	s.mu.last = b
 	s.mu.Unlock()
-	return s.fs.SyncDir(s.path)
+	return s.publish(t.finish, t.mark)
 }
 
-func hidden(name string) string { return "." + name + ".inprogress" }
-
-// Abort removes what has no name yet.
-func (s *sink) Abort(context.Context) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, w := range s.mu.writers {
-		if w.file != nil {
-			s.mu.sealed = append(s.mu.sealed, sealedFile{w.name, w.file})
-			w.file = nil
-		}
-	}
+func (s *sink) publish(finish []fileMark, mark []string) error {
 	var errs []error
-	for _, f := range s.mu.sealed {
-		errs = append(errs, f.file.Close())
-		s.mu.hidden = append(s.mu.hidden, f.name)
-	}
-	for _, name := range s.mu.hidden {
-		errs = append(errs, s.fs.Remove(filepath.Join(s.path, hidden(name))))
-	}
-	s.mu.sealed, s.mu.hidden = nil, nil
-	return errors.Join(errs...)
-}
-
-func (s *sink) Close() error { return nil }
-
-// Writer opens the writer of a worker.
-func (s *sink) Writer(_ context.Context, worker, _ int) (connector.Writer, error) {
-	enc, err := s.format.NewEncoder(s.config())
-	if err != nil {
-		return nil, err
-	}
-	w := &writer{sink: s, worker: worker, enc: enc}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.mu.writers = append(s.mu.writers, w)
-	return w, nil
-}
-
-// writer writes the rows of one worker.
-type writer struct {
-	*sink
-	worker int
-	enc    format.Encoder
-	buf    []byte
-	file   vfs.File // nil until the epoch's first row
-	name   string
-	size   int64
-}
-
-// Write encodes the rows, a line each.
-func (w *writer) Write(b *vec.Batch) error {
-	for i := range b.Len() {
-		r := b.Row(i)
-		var err error
-		if w.buf, err = w.enc.Encode(w.buf, b.Cols, r); err != nil {
-			return vec.RowErrorf(r, "table %s: %v", w.table.Path[2], err)
+	for _, f := range finish {
+		dir := filepath.Join(s.path, f.folder)
+		if err := s.fs.Rename(filepath.Join(dir, hidden(f.name)), filepath.Join(dir, f.name)); err != nil && !vfs.IsNotExist(err) {
+			errs = append(errs, err)
 		}
-		w.buf = append(w.buf, '\n')
 	}
-	if len(w.buf) >= bufferBytes {
-		return w.Flush()
+	for _, folder := range foldersOf(finish) {
+		errs = append(errs, s.fs.SyncDir(filepath.Join(s.path, folder)))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("table %s: %w", s.table.Path[2], err)
+	}
+	// A success file says that the others are there.
+	for _, folder := range mark {
+		dir := filepath.Join(s.path, folder)
+		f, err := s.fs.Create(filepath.Join(dir, s.trigger.file))
+		if err == nil {
+			err = errors.Join(f.Sync(), f.Close(), s.fs.SyncDir(dir))
+		}
+		errs = append(errs, err)
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("table %s: %w", s.table.Path[2], err)
 	}
 	return nil
 }
 
-// Flush writes what is buffered to the epoch's file.
-func (w *writer) Flush() error {
-	if len(w.buf) == 0 {
-		return nil
-	}
-	if w.file == nil {
-		w.mu.Lock()
-		w.name, w.size = fmt.Sprintf("part-%s-%d-%d", w.mu.id, w.worker, w.mu.epoch), 0
-		w.mu.Unlock()
-		f, err := w.fs.Create(filepath.Join(w.path, hidden(w.name)))
-		if err != nil {
-			return fmt.Errorf("table %s: %w", w.table.Path[2], err)
+func hidden(name string) string { return "." + name + ".inprogress" }
+
+// Abort leaves what was committed last.
+func (s *sink) Abort(context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var errs []error
+	for _, w := range s.mu.writers {
+		for _, p := range w.parts {
+			errs = append(errs, p.file.Close())
 		}
-		w.file = f
+		w.parts, w.current = map[string]*part{}, nil
 	}
-	n, err := w.file.WriteAt(w.buf, w.size)
-	w.size += int64(n)
-	w.buf = w.buf[:0]
-	return err
+	if s.mu.sealed != nil {
+		for _, f := range s.mu.sealed.finish {
+			errs = append(errs, f.Close())
+		}
+		s.mu.sealed = nil
+	}
+	if s.mu.id != "" {
+		errs = append(errs, s.settle())
+	}
+	return errors.Join(errs...)
 }
 
-func (w *writer) Close() error { return nil }
+func (s *sink) Close() error { return nil }

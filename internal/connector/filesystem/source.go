@@ -99,3 +99,6 @@ func (s *source) CheckColumns(columns []int) error {
 	_, err := newReader(s, nil, "", columns)
 	return err
 }
+
+// UseFields: formats leave out what nobody wants of a ROW.
+func (s *source) UseFields(column int, used []int) { s.used[column] = used }

@@ -158,6 +158,9 @@ func (j *Journal) create(ctx context.Context) error {
 	if err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
 		return err
 	}
+	if err := j.known(ctx); err != nil {
+		return err
+	}
 	configs, err := j.admin.DescribeTopicConfigs(ctx, j.topic)
 	if err != nil {
 		return err
@@ -169,12 +172,31 @@ func (j *Journal) create(ctx context.Context) error {
 			}
 		}
 	}
-	m, err := j.admin.Metadata(ctx, j.topic)
-	if err != nil {
-		return err
+	return nil
+}
+
+// known waits until the cluster knows the topic: a topic that was made is not known to
+// every broker at once.
+func (j *Journal) known(ctx context.Context) error {
+	for {
+		m, err := j.admin.Metadata(ctx, j.topic)
+		if err != nil {
+			return err
+		}
+		t := m.Topics[j.topic]
+		if err = t.Err; err == nil && len(t.Partitions) == 1 && t.Partitions[0].Leader >= 0 {
+			j.id = logconn.TopicID(t.ID)
+			return nil
+		}
+		if err != nil && !kerr.IsRetriable(err) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return errors.Join(ctx.Err(), err)
+		case <-time.After(firstPause):
+		}
 	}
-	j.id = logconn.TopicID(m.Topics[j.topic].ID)
-	return m.Topics[j.topic].Err
 }
 
 // bounds finds where the journal begins and ends. An aborted transaction of an earlier

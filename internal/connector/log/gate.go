@@ -3,6 +3,8 @@ package log
 import (
 	"context"
 	"slices"
+	"sync/atomic"
+	"time"
 
 	"github.com/millrace/millrace/internal/wire"
 )
@@ -63,18 +65,20 @@ func (g *gate) reuse(b *wire.Builder) {
 }
 
 // append takes a batch of one partition, and gives a builder for the next. With the
-// gate shut it keeps the batch, or waits while it has too many.
-func (s *sink) append(ctx context.Context, n int, b *wire.Builder) (*wire.Builder, error) {
+// gate shut it keeps the batch, or waits while it has too many; blocked gets for how long.
+func (s *sink) append(ctx context.Context, n int, b *wire.Builder, blocked *atomic.Int64) (*wire.Builder, error) {
 	for {
 		next, wait, err := s.tryAppend(n, b)
 		if wait == nil {
 			return next, err
 		}
+		began := time.Now()
 		select {
 		case <-wait:
 		case <-ctx.Done():
 			return b, ctx.Err()
 		}
+		blocked.Add(int64(time.Since(began)))
 	}
 }
 

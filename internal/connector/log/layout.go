@@ -26,10 +26,12 @@ type layout struct {
 
 	keyFormat, valueFormat *format.Factory
 	keyPrefix              string
+
+	used map[int][]int // fields of a ROW column, where not all are used
 }
 
 func newLayout(t connector.Table, env connector.Env) (*layout, error) {
-	l := &layout{table: t, env: env, topic: cmp.Or(t.Options["topic"], t.Path[2]), keyPrefix: t.Options["key.fields-prefix"]}
+	l := &layout{table: t, env: env, topic: cmp.Or(t.Options["topic"], t.Path[2]), keyPrefix: t.Options["key.fields-prefix"], used: map[int][]int{}}
 	l.upsert = len(t.PrimaryKey) > 0
 	if err := l.keyColumns(); err != nil {
 		return nil, err
@@ -101,9 +103,12 @@ func pickFormat(t connector.Table, names ...string) (*format.Factory, error) {
 // config is the format's view of some columns; prefixes says under which names
 // its options stand, the more special first: "value.json.", "json.".
 func (l *layout) config(f *format.Factory, columns []int, key bool) format.Config {
-	cfg := format.Config{Options: map[string]string{}, Location: l.env.Location}
-	for _, c := range columns {
+	cfg := format.Config{Options: map[string]string{}, Fields: map[int][]int{}, Location: l.env.Location}
+	for i, c := range columns {
 		col := l.table.Columns[c]
+		if used, ok := l.used[c]; ok {
+			cfg.Fields[i] = used
+		}
 		name := col.Name
 		if key {
 			name = strings.TrimPrefix(name, l.keyPrefix)

@@ -77,6 +77,9 @@ type ReadPartition interface {
 // Partition is one partition of the embedded log. It is safe for concurrent use.
 type Partition interface {
 	ReadPartition
+	// HighWatermark is the end of what is durable: what lies between the last stable
+	// offset and it belongs to transactions that are open, or stands behind them.
+	HighWatermark() int64
 	// Append gives the batches their offsets and writes them; they are not
 	// durable yet. It returns the last offset.
 	Append(batches []byte) (last int64, err error)

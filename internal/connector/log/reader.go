@@ -350,6 +350,7 @@ func (r *reader) Status() connector.Status {
 		Drained:    r.next >= lso,
 		LastAppend: r.partition.LastAppend(),
 		Behind:     max(0, limit-r.next),
+		Hidden:     r.hidden(lso),
 		Skipped:    r.value.Skipped() + r.keyless,
 	}
 }
@@ -362,3 +363,12 @@ func (r *reader) Where(row int) string {
 }
 
 func (r *reader) Close() error { r.cancel(); return nil }
+
+// hidden is how much open transactions hide, where the partition knows.
+func (r *reader) hidden(lso int64) int64 {
+	p, ok := r.partition.(Partition)
+	if !ok {
+		return 0
+	}
+	return max(0, p.HighWatermark()-lso)
+}

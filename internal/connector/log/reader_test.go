@@ -106,4 +106,5 @@ func (p onePartition) Read(_ int64, _ int, buf []byte) ([]byte, error) {
 }
 func (p onePartition) Aborted(int64, int64) ([]Aborted, error) { return nil, nil }
 func (p onePartition) LastStableOffset() int64                 { return p.n }
+func (p onePartition) HighWatermark() int64                    { return p.n }
 func (p onePartition) LastAppend() time.Time                   { return time.Time{} }

@@ -209,9 +209,14 @@ func (s *sink) sealed() (ends, markers []end, topic Topic, err error) {
 	return ends, markers, s.mu.topic, s.mu.gate.err
 }
 
-// decodeToken is the end offset by partition; a token of a topic that was deleted
-// and made again names nothing.
+// decodeToken is the end offset by partition.
 func (s *sink) decodeToken(token []byte) (map[int]int64, error) {
+	return tokenEnds(token, s.mu.topic.ID)
+}
+
+// tokenEnds is the end offset by partition; a token of a topic that was deleted and made
+// again names nothing.
+func tokenEnds(token []byte, topic TopicID) (map[int]int64, error) {
 	ends := map[int]int64{}
 	if token == nil {
 		return ends, nil
@@ -219,7 +224,7 @@ func (s *sink) decodeToken(token []byte) (map[int]int64, error) {
 	if len(token) < len(TopicID{}) {
 		return nil, errors.New("a log sink's token is too short")
 	}
-	if TopicID(token[:16]) != s.mu.topic.ID {
+	if TopicID(token[:16]) != topic {
 		return ends, nil
 	}
 	for token = token[16:]; len(token) > 0; {

@@ -3,6 +3,8 @@ package log
 import (
 	"context"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/millrace/millrace/internal/vec"
 	"github.com/millrace/millrace/internal/wire"
@@ -14,6 +16,8 @@ type writer struct {
 	rows *Rows
 	put  Put
 	ctx  context.Context
+	// blocked is how long, in ns, it waited at the gate.
+	blocked atomic.Int64
 
 	// mu is held by Write and Flush; the sink takes it when the gate opens.
 	mu struct {
@@ -68,7 +72,7 @@ func (w *writer) flush(n int) (err error) {
 	if b == nil || b.Count() == 0 {
 		return nil
 	}
-	if w.mu.batches[n], err = w.append(w.ctx, n, b); err != nil {
+	if w.mu.batches[n], err = w.append(w.ctx, n, b, &w.blocked); err != nil {
 		return err
 	}
 	w.next(w.mu.batches[n])
@@ -101,3 +105,6 @@ func (w *writer) Flush() error {
 }
 
 func (w *writer) Close() error { return nil }
+
+// Blocked is how long the writer has waited at the sink's gate.
+func (w *writer) Blocked() time.Duration { return time.Duration(w.blocked.Load()) }

@@ -228,6 +228,9 @@ func (w *Writer) committed(last int64) {
 	}
 }
 
+// RunBytes is the size of the run just committed.
+func (w *Writer) RunBytes() int64 { return w.bytes }
+
 // Full says whether the run just committed completed a snapshot.
 func (w *Writer) Full() bool { return w.whole }
 

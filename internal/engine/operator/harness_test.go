@@ -2,6 +2,7 @@ package operator
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -32,6 +33,8 @@ import (
 //	rows [right] [wm=T]  a batch; a row is its kind and values, and "before=T" for the
 //	                     watermark of its split; prints what comes out
 //	advance T|end        ends the step with the watermark T; prints what comes out
+//	                     an operator made with "late" prints the rows that it drops: kind,
+//	                     reason, event time, watermark, window, row
 //	state                prints the number of rows of each table, and the metrics
 //
 // TIMESTAMPs of 1970-01-01 are written as seconds: 5s, 5.250s.
@@ -63,6 +66,7 @@ type bench struct {
 	ctx     *Context
 	deltas  [][]byte
 	out     strings.Builder
+	keep    bool // late rows are printed
 	late    strings.Builder
 }
 
@@ -93,9 +97,19 @@ func (b *bench) open(t testing.TB) {
 		Workers: 1, State: state.NewStore(128), Metrics: metrics,
 		Eval: &vec.EvalContext{Now: now, Location: time.UTC},
 	}
+	if b.keep {
+		b.ctx.KeepLate = b.printLate
+	}
 	if err := b.op.Open(b.ctx); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// printLate prints late rows as the engine hands them on.
+func (b *bench) printLate(port int, l *LateRows) error {
+	time := b.op.(LateDropper).LateTime()[port]
+	printBatch(&b.late, l.Columns(nil, LateTypes(time, types.TRow(b.schemas[port]...))))
+	return nil
 }
 
 // move restores a fresh operator from all deltas, applied twice over.
@@ -181,6 +195,7 @@ func (b *bench) command(t *testing.T, d *datadriven.TestData) string {
 		}
 	default:
 		b.deltas, b.ctx = nil, nil
+		b.keep = d.HasArg("late")
 		b.make = b.setup(t, d)
 		b.open(t)
 	}
@@ -215,7 +230,7 @@ func parseTime(s string) int64 {
 		if err != nil {
 			panic(err)
 		}
-		return int64(f * 1000)
+		return int64(math.Round(f * 1000))
 	}
 	at, err := time.Parse("2006-01-02T15:04:05Z", s)
 	if err != nil {

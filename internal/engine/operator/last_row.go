@@ -106,6 +106,7 @@ type lastRow struct {
 	kinds []types.RowKind
 	refs  []int32 // physical row of the batch, or b.N + index into olds
 	olds  []int32 // rows of state
+	cause []int32 // the row of the batch that causes each
 }
 
 const noRow = -1
@@ -137,10 +138,13 @@ func (o *lastRow) Process(_ int, b *vec.Batch, out Emit) error {
 	o.keys = pick(o.keys, b, o.keyCols)
 	o.ids = sized(o.ids, len(o.rows))
 	o.table.Lookup(o.keys, o.rows, true, o.ids)
-	o.kinds, o.refs, o.olds = o.kinds[:0], o.refs[:0], o.olds[:0]
+	o.kinds, o.refs, o.olds, o.cause = o.kinds[:0], o.refs[:0], o.olds[:0], o.cause[:0]
 	o.seen.begin(o.ids)
 	for i, r := range o.rows {
 		o.decide(b, o.ids[i], r)
+		for len(o.cause) < len(o.refs) {
+			o.cause = append(o.cause, r)
+		}
 	}
 	res := o.gather(b)
 	o.write(b)
@@ -227,6 +231,10 @@ func (o *lastRow) gather(b *vec.Batch) *vec.Batch {
 	if res.N == 0 {
 		return res
 	}
+	if b.Before != nil {
+		// What a row changes is as late as the row.
+		res.Before = gatherRows(b.Before, o.cause)
+	}
 	for c, v := range b.Cols {
 		if len(o.olds) > 0 && o.cols[c] != nil {
 			v = vec.Concat([]*vec.Vector{v, o.cols[c].Gather(o.olds)})
@@ -271,6 +279,9 @@ func (o *lastRow) emit(res *vec.Batch, out Emit) error {
 		}
 		if res.Kinds != nil {
 			piece.Kinds = res.Kinds[from:to]
+		}
+		if res.Before != nil {
+			piece.Before = res.Before[from:to]
 		}
 		if err := out(piece); err != nil {
 			return err

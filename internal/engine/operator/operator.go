@@ -47,6 +47,9 @@ type Context struct {
 	State *state.Store
 	// Metrics is this operator's on this worker.
 	Metrics *Metrics
+	// KeepLate takes late rows, which it does not keep itself; nil: they are only
+	// counted. Operators call Late.
+	KeepLate func(port int, rows *LateRows) error
 }
 
 // Metrics are counted by the operator's own goroutine and read between steps.

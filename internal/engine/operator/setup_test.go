@@ -123,12 +123,6 @@ func (a args) window() func() Operator {
 	for _, p := range a.list("props") {
 		spec.Properties = append(spec.Properties, map[string]WindowProperty{"start": WindowStart, "end": WindowEnd, "time": WindowTime}[p])
 	}
-	if a.d.HasArg("late") {
-		spec.Late = func(b *vec.Batch) error {
-			printBatch(&a.late, b)
-			return nil
-		}
-	}
 	return func() Operator { return NewWindowAggregate(spec) }
 }
 

@@ -66,7 +66,9 @@ func (o *sorter) Open(ctx *Context) error {
 func (o *sorter) Process(_ int, b *vec.Batch, _ Emit) error {
 	o.rows = selected(o.rows, b)
 	if o.spec.Streaming {
-		o.dropLate(b)
+		if err := o.dropLate(b); err != nil {
+			return err
+		}
 	}
 	t := o.table
 	age := t.NextAge()
@@ -95,24 +97,22 @@ func (o *sorter) Process(_ int, b *vec.Batch, _ Emit) error {
 }
 
 // dropLate keeps of o.rows those that are not behind the watermark.
-func (o *sorter) dropLate(b *vec.Batch) {
-	wm, v := o.clock.now(), b.Cols[o.spec.Order[0].Col]
+func (o *sorter) dropLate(b *vec.Batch) error {
+	v, wm := b.Cols[o.spec.Order[0].Col], o.clock.now()
+	var late []int32
 	kept := o.rows[:0]
 	for _, r := range o.rows {
-		limit := wm
-		if b.Before != nil {
-			limit = max(limit, b.Before[r])
-		}
 		switch {
 		case v.IsNull(int(r)):
 			o.ctx.Metrics.NullTimeRows++
-		case millis(v.I64[r], o.unit) <= limit:
-			o.ctx.Metrics.LateRows++
+		case millis(v.I64[r], o.unit) <= passed(wm, b, r):
+			late = append(late, r)
 		default:
 			kept = append(kept, r)
 		}
 	}
 	o.rows = kept
+	return o.ctx.Late(0, len(late), func() *LateRows { return o.lateRows(b, late) })
 }
 
 func (o *sorter) Advance(wm int64, out Emit) (int64, error) {

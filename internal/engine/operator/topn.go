@@ -73,6 +73,7 @@ type topN struct {
 
 	weight, sort int // value columns
 	byRank       bool
+	hashed       int // columns of the partition that decide the worker
 	out          rankRows
 
 	rows    []int32
@@ -84,7 +85,7 @@ type topN struct {
 
 // NewTopN makes the operator.
 func NewTopN(spec TopNSpec) Operator {
-	return &topN{spec: spec, byRank: spec.RankNumber || spec.Start > 1, number: vec.New(countType, 0, 0)}
+	return &topN{spec: spec, hashed: len(spec.Partition), byRank: spec.RankNumber || spec.Start > 1, number: vec.New(countType, 0, 0)}
 }
 
 func (o *topN) Open(ctx *Context) error {
@@ -105,7 +106,7 @@ func (o *topN) Open(ctx *Context) error {
 	case TopNRetract:
 		o.ident = left
 	}
-	spec := state.TableSpec{Name: "rows", HashKey: n, Index: []int{}, Ordered: true, TTL: o.spec.TTL, Pinned: o.spec.FinalOnly}
+	spec := state.TableSpec{Name: "rows", HashKey: o.hashed, Index: []int{}, Ordered: true, TTL: o.spec.TTL, Pinned: o.spec.FinalOnly}
 	for i := range n {
 		spec.Index = append(spec.Index, i)
 	}
@@ -138,16 +139,13 @@ func rowColumns(t *state.Table, n int, keys, values []int) []*vec.Column {
 
 func (o *topN) Process(_ int, b *vec.Batch, out Emit) error {
 	o.ctx.State.Tick(o.ctx.Eval.Now)
-	o.rows = selected(o.rows, b)
-	o.prefix = pick(o.prefix, b, o.spec.Partition)
-	o.keys = append(o.prefix, pick(nil, b, o.ident)...)
-	if o.spec.Mode == TopNAppend {
-		o.number.N, o.number.I64 = b.N, sized(o.number.I64, b.N)
-		o.keys = append(o.keys, o.number)
-	}
+	o.begin(b)
 	o.table.Hold() // what leaves is emitted from where it was
 	o.out.begin(o, out)
 	for _, r := range o.rows {
+		if b.Before != nil {
+			o.out.limit = b.Before[r]
+		}
 		o.sortKey = appendSortKey(o.sortKey[:0], o.spec.Order, b.Cols, int(r))
 		if err := o.change(b, int(r)); err != nil {
 			return err
@@ -156,6 +154,17 @@ func (o *topN) Process(_ int, b *vec.Batch, out Emit) error {
 	err := o.out.flush()
 	o.table.Release()
 	return err
+}
+
+// begin takes the keys from a batch.
+func (o *topN) begin(b *vec.Batch) {
+	o.rows = selected(o.rows, b)
+	o.prefix = pick(o.prefix, b, o.spec.Partition)
+	o.keys = append(o.prefix, pick(nil, b, o.ident)...)
+	if o.spec.Mode == TopNAppend {
+		o.number.N, o.number.I64 = b.N, sized(o.number.I64, b.N)
+		o.keys = append(o.keys, o.number)
+	}
 }
 
 func (o *topN) change(b *vec.Batch, row int) error {

@@ -149,14 +149,22 @@ type rankRows struct {
 	kinds []types.RowKind
 	ids   []int32
 	ranks []int64
+	// limit is the watermark before the row that causes what is put: whoever is told
+	// by event time must know it, as if steps had one row.
+	limit  int64
+	limits []int64
 }
 
-func (e *rankRows) begin(op *topN, out Emit) { e.op, e.out = op, out }
+func (e *rankRows) begin(op *topN, out Emit) { e.op, e.out, e.limit = op, out, vec.MinTime }
+
+// emitRow puts a final row.
+func (e *rankRows) emitRow(id int32, rank int64) error { return e.put(types.Insert, id, rank) }
 
 func (e *rankRows) put(kind types.RowKind, id int32, rank int64) error {
 	e.kinds = append(e.kinds, kind)
 	e.ids = append(e.ids, id)
 	e.ranks = append(e.ranks, rank)
+	e.limits = append(e.limits, e.limit)
 	if len(e.ids) < vec.BatchRows {
 		return nil
 	}
@@ -173,6 +181,9 @@ func (e *rankRows) flush() error {
 		copy(v.I64, e.ranks)
 		b.Cols = append(b.Cols, v)
 	}
-	e.kinds, e.ids, e.ranks = e.kinds[:0], e.ids[:0], e.ranks[:0]
+	if e.limit != vec.MinTime {
+		b.Before = slices.Clone(e.limits)
+	}
+	e.kinds, e.ids, e.ranks, e.limits = e.kinds[:0], e.ids[:0], e.ranks[:0], e.limits[:0]
 	return e.out(b)
 }

@@ -20,8 +20,9 @@ import (
 // trial drives an operator with random batches and steps.
 type trial struct {
 	*bench
-	t *testing.T
-	r *rand.Rand
+	t     *testing.T
+	r     *rand.Rand
+	still bool // the state is not moved
 }
 
 func newTrial(t *testing.T, seed uint64, schemas [2][]types.Field, makeOp func() Operator) *trial {
@@ -48,7 +49,7 @@ func (tr *trial) step(wm int64) []string {
 	if _, err := tr.op.Advance(wm, tr.emit); err != nil {
 		tr.t.Fatal(err)
 	}
-	if tr.r.IntN(3) == 0 {
+	if tr.r.IntN(3) == 0 && !tr.still {
 		tr.move(tr.t)
 	} else {
 		tr.deltas = append(tr.deltas, tr.ctx.State.AppendDelta(nil))

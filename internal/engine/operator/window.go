@@ -12,12 +12,13 @@ import (
 type WindowKind uint8
 
 // Tumble, Hop and Cumulate are assigned by the row's time; Attached windows are
-// columns of the input, made by a WindowTVF upstream.
+// columns of the input, made by a WindowTVF upstream; Sessions end after a gap.
 const (
 	Tumble WindowKind = iota
 	Hop
 	Cumulate
 	Attached
+	Session
 )
 
 // WindowProperty is what a window gives as a column.
@@ -34,7 +35,7 @@ const (
 // Windows says where windows lie.
 type Windows struct {
 	Kind WindowKind
-	// Size is the length of a window: CUMULATE's longest.
+	// Size is the length of a window: CUMULATE's longest, a session's gap.
 	Size time.Duration
 	// Slide is HOP's slide and CUMULATE's step; Tumble ignores it.
 	Slide time.Duration

@@ -24,12 +24,9 @@ type WindowAggregateSpec struct {
 	Properties []WindowProperty
 	// TimeType is the type of the WindowTime property.
 	TimeType types.Type
-	// Retracts says that the input is not append-only. All functions must then
-	// be retractable and none DISTINCT; Open refuses it otherwise.
+	// Retracts says that the input is not append-only. In windows that overlap all
+	// functions must then be retractable and none DISTINCT; Open refuses it otherwise.
 	Retracts bool
-	// Late takes the rows that came too late for all of their windows, with the
-	// input's columns; nil: they are only counted.
-	Late func(*vec.Batch) error
 }
 
 // windowAgg aggregates by slices: a row is added once, to the accumulator of its
@@ -74,6 +71,7 @@ type windowAgg struct {
 	calls *calls
 	plain []bool // calls that are added to panes and merged
 	sets  []*windowSet
+	kept  *keptArgs // of an input that retracts, in windows of one pane; else nil
 
 	slices *state.Table // keys, pane [, start of attached window] -> cells
 	extras *state.Table // HOP: keys, pane, first window that counts -> cells
@@ -165,6 +163,16 @@ func (o *windowAgg) Open(ctx *Context) error {
 	default:
 		o.slices = table("slices", timeKey)
 	}
+	if o.spec.Retracts && (o.grid.kind == Tumble || o.grid.kind == Attached) {
+		more := []types.Type{timeKey}
+		if o.grid.kind == Attached {
+			more = append(more, timeKey)
+		}
+		o.kept = openKept(ctx.State, &o.spec, o.calls, keys, more...)
+		o.plain = o.kept.plain
+		o.clock = openClock(ctx.State)
+		return nil
+	}
 	for i, s := range valueSets(o.spec.Calls, func(c AggCall) bool { return c.Distinct }) {
 		o.sets = append(o.sets, o.openSet(setName(i), s))
 	}
@@ -173,12 +181,12 @@ func (o *windowAgg) Open(ctx *Context) error {
 }
 
 func (o *windowAgg) refuse() error {
-	if !o.spec.Retracts {
+	if !o.spec.Retracts || o.grid.kind == Tumble || o.grid.kind == Attached {
 		return nil
 	}
 	for _, c := range o.spec.Calls {
 		if c.Distinct || !c.Fn.Retractable() {
-			return errors.New("window aggregation: an updating input needs functions that can retract, without DISTINCT")
+			return errors.New("window aggregation: an updating input of windows that overlap needs functions that can retract, without DISTINCT")
 		}
 	}
 	return nil
@@ -229,25 +237,13 @@ func (o *windowAgg) Process(_ int, b *vec.Batch, _ Emit) error {
 	} else {
 		o.assign(b)
 	}
-	if err := o.handLate(b); err != nil {
+	if err := o.ctx.Late(0, len(in.late), func() *LateRows { return o.lateRows(b) }); err != nil {
 		return err
 	}
 	if err := o.add(o.slices, b, in.rows, &in.panes, nil); err != nil {
 		return err
 	}
 	return o.add(o.extras, b, in.partly, &in.panes, &in.from)
-}
-
-func (o *windowAgg) handLate(b *vec.Batch) error {
-	late := o.in.late
-	if len(late) == 0 {
-		return nil
-	}
-	o.ctx.Metrics.LateRows += int64(len(late))
-	if o.spec.Late == nil {
-		return nil
-	}
-	return o.spec.Late(b.Select(slices.Clone(late)))
 }
 
 // add folds rows into the accumulators of their key and pane; from is the first
@@ -291,6 +287,9 @@ func (o *windowAgg) add(t *state.Table, b *vec.Batch, rows []int32, panes, from 
 // change is add for an input that also retracts.
 func (o *windowAgg) change(t *state.Table, b *vec.Batch, rows []int32) error {
 	for i := range o.calls.list {
+		if !o.plain[i] {
+			continue
+		}
 		g, r := o.calls.filtered(i, b, o.ids, rows)
 		cells := o.calls.cells(t, i)
 		plus, minus := byKind(b, g, r)
@@ -300,6 +299,9 @@ func (o *windowAgg) change(t *state.Table, b *vec.Batch, rows []int32) error {
 		if err := o.calls.retract(i, cells, minus.groups, b, minus.rows); err != nil {
 			return err
 		}
+	}
+	if o.kept != nil {
+		return o.kept.observe(b, t, o.ids, rows)
 	}
 	return nil
 }

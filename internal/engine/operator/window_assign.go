@@ -70,10 +70,7 @@ func (o *windowAgg) enter(t int64) paneCache {
 // place puts a row of the current pane where it belongs.
 func (o *windowAgg) place(b *vec.Batch, r int32) {
 	in := &o.in
-	wm := o.wm
-	if b.Before != nil {
-		wm = max(wm, b.Before[r])
-	}
+	wm := passed(o.wm, b, r)
 	switch {
 	case in.pane.none:
 	case wm < in.pane.first:

@@ -60,12 +60,8 @@ func (o *windowAgg) NextAlarm() (int64, bool) {
 	if !o.spec.Windows.ProcTime {
 		return 0, false
 	}
-	o.refresh()
-	end, ok := o.next()
-	if !ok {
-		return 0, false
-	}
-	return o.grid.fireAt(end) + 1, true
+	w, ok := o.Waits()
+	return w.At, ok
 }
 
 // next is the end of the next window that has rows.
@@ -109,6 +105,11 @@ func (o *windowAgg) drop(t *state.Table, end int64) {
 func (o *windowAgg) fireSimple(wm int64, out Emit) error {
 	ids := o.ids[:0]
 	fire := func(ids []int32) error {
+		if o.kept != nil {
+			if err := o.kept.compute(o.slices, ids); err != nil {
+				return err
+			}
+		}
 		err := o.emit(o.slices, ids, nil, out)
 		o.slices.DeleteAll(ids)
 		return err

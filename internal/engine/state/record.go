@@ -240,7 +240,11 @@ func (s *Store) applySection(d *decoder, owns func(int) bool) error {
 	if t.cold.any() && !t.cold.direct {
 		t.chill()
 	}
-	a := applier{t: t, owns: owns, d: d}
+	if t.applier == nil {
+		t.applier = &applier{t: t}
+	}
+	a := t.applier
+	a.owns, a.d = owns, d
 	for ; count > 0 && d.err == nil; count -= min(count, applyRows) {
 		a.apply(int(min(count, applyRows)), what[0] == tombstones)
 	}
@@ -259,6 +263,8 @@ type applier struct {
 	d     *decoder
 	keys  []*vec.Column
 	heads []entryHead
+	rows  [applyRows]int32
+	vecs  []*vec.Vector
 }
 
 type entryHead struct {
@@ -284,14 +290,15 @@ func (a *applier) apply(n int, tombs bool) {
 	if a.d.err != nil || len(a.heads) == 0 {
 		return
 	}
-	rows := make([]int32, len(a.heads))
+	rows := a.rows[:len(a.heads)]
 	for i := range rows {
 		rows[i] = int32(i)
 	}
-	keys := make([]*vec.Vector, len(a.keys))
-	for c, col := range a.keys {
-		keys[c] = col.Gather(rows)
+	keys := a.vecs[:0]
+	for _, col := range a.keys {
+		keys = append(keys, col.Gather(rows))
 	}
+	a.vecs = keys
 	if c := a.t.cold; c != nil && c.direct {
 		a.spill(keys, tombs)
 		return
@@ -321,13 +328,22 @@ func (a *applier) read(tombs bool) {
 	}
 	row := len(a.heads)
 	h.key = len(entry) - len(d.src)
+	var err error
 	for _, c := range a.keys {
-		d.value(func(src []byte) ([]byte, error) { return c.ReadValue(row, src) })
+		if d.err == nil {
+			if d.src, err = c.ReadValue(row, d.src); err != nil {
+				d.fail(err)
+			}
+		}
 	}
 	h.all, h.value = entry[:len(entry)-len(d.src)], d.src
 	if !tombs {
-		for _, typ := range t.spec.Value {
-			d.value(func(src []byte) ([]byte, error) { return vec.SkipValue(src, typ) })
+		for _, c := range t.values {
+			if d.err == nil {
+				if d.src, err = vec.SkipValue(d.src, c.Type); err != nil {
+					d.fail(err)
+				}
+			}
 		}
 	}
 	h.size = len(h.value) - len(d.src)
@@ -395,16 +411,4 @@ func (d *decoder) bytes(n int) []byte {
 	b := d.src[:n]
 	d.src = d.src[n:]
 	return b
-}
-
-func (d *decoder) value(read func([]byte) ([]byte, error)) {
-	if d.err != nil {
-		return
-	}
-	rest, err := read(d.src)
-	if err != nil {
-		d.fail(err)
-		return
-	}
-	d.src = rest
 }

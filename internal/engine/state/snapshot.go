@@ -92,7 +92,7 @@ func (p *Snapshot) appendLeft(dst []byte) []byte {
 // sectionRows is how many rows a section of a snapshot has at most, smallPiece below
 // which limit they are written one by one: a test's.
 const (
-	sectionRows = 64
+	sectionRows = 256
 	smallPiece  = 4096
 )
 

@@ -43,8 +43,10 @@ type Spill struct {
 const (
 	// prefixBytes is the part of a key that bloom filters know: table and unit.
 	prefixBytes = 8
-	// spillMem is what Pebble takes of memory, besides a job's budget.
-	spillCache    = 16 << 20
+	// spillCache and spillMemTable are what Pebble takes of memory, besides a job's
+	// budget. The filters of all files must fit in the cache: a key that is new is
+	// looked for in each.
+	spillCache    = 64 << 20
 	spillMemTable = 16 << 20
 )
 
@@ -99,7 +101,7 @@ func (s *Spill) open() (err error) {
 	for i := range o.Levels {
 		l := &o.Levels[i]
 		l.BlockSize, l.FilterPolicy, l.FilterType = 16<<10, bloom.FilterPolicy(10), pebble.TableFilter
-		l.TargetFileSize = 4 << 20 << i
+		l.TargetFileSize, l.IndexBlockSize = 16<<20, 512<<10
 	}
 	s.mu.db, err = pebble.Open(s.mu.made, o)
 	return err

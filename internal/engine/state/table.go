@@ -47,6 +47,7 @@ type Table struct {
 	loose    bool // rows were restored: chains and ages must be made anew
 
 	scratch scratch
+	applier *applier // nil until a record is applied
 }
 
 type flag uint8

@@ -17,6 +17,7 @@ type decoder struct {
 	ignore      bool
 	sep         byte // between date and time: a blank, or T for ISO-8601
 	skipped     int64
+	widen       []*widener // of each column, nil where all of it is decoded
 
 	fault    fault
 	scratch  []byte // an unescaped string
@@ -46,8 +47,10 @@ func newDecoder(cfg format.Config) (format.Decoder, error) {
 		return nil, fmt.Errorf("options 'json.%s' and 'json.%s' cannot both be true", optFailOnMissing, optIgnoreErrors)
 	}
 	var fields []types.Field
-	for _, c := range cfg.Projected() {
-		fields = append(fields, types.Field{Name: c.Name, Type: c.Type})
+	for i, c := range cfg.Projected() {
+		typ, w := narrow(c.Type, cfg.UsedFields(i))
+		fields = append(fields, types.Field{Name: c.Name, Type: typ})
+		d.widen = append(d.widen, w)
 	}
 	d.root = &node{kind: kindRow, typ: types.TRow(fields...)}
 	if err := (compiler{d.sep, cfg.Entries}).fields(d.root); err != nil {
@@ -144,6 +147,9 @@ func (d *decoder) Finish() ([]*vec.Vector, []types.RowKind) {
 	cols := make([]*vec.Vector, len(d.root.fields))
 	for i := range d.root.fields {
 		cols[i] = d.root.fields[i].node.b.Finish()
+		if d.widen[i] != nil {
+			cols[i] = d.widen[i].vector(cols[i])
+		}
 	}
 	d.rows = 0
 	return cols, nil

@@ -21,6 +21,9 @@ type aggregates struct {
 	groups []rex.Expr
 	calls  []aggCall
 	inside bool // of an aggregate's arguments
+	// sets are those of GROUPING SETS, ROLLUP and CUBE, as indexes among the groups,
+	// of which the last is then the number of the set; nil: there is one, of all.
+	sets [][]int
 }
 
 type aggCall struct {
@@ -128,7 +131,7 @@ func (a *aggregates) over(x *exprs, e rex.Expr, out []types.Field) (rex.Expr, er
 	var err error
 	r := rex.RewriteDown(e, func(e rex.Expr) rex.Expr {
 		if m, ok := e.(*rex.Marker); ok {
-			i := len(a.groups) + m.ID
+			i := len(a.groups) + m.ID // the set's number is the last group
 			return rex.Col(i, out[i].Type)
 		}
 		if _, constant := e.(*rex.Literal); !constant {
@@ -160,17 +163,17 @@ func (a *aggregates) node(input plan.Node, names []string, ttl plan.StateTTL) pl
 	for i, c := range a.calls {
 		call := plan.AggCall{Name: c.fn.Name, Fn: c.fn, Distinct: c.distinct, T: c.t, Filter: -1, Out: names[i]}
 		for _, arg := range c.args {
-			call.Args = append(call.Args, pre.add(arg, false))
+			call.Args = append(call.Args, pre.add(arg, a.sets != nil)) // a group's column may become NULL
 		}
 		if c.filter != nil {
-			call.Filter = pre.add(c.filter, false)
+			call.Filter = pre.add(c.filter, a.sets != nil)
 		}
 		if call.Out == "" {
 			call.Out = fmt.Sprintf("$f%d", len(groups)+i)
 		}
 		agg.Calls = append(agg.Calls, call)
 	}
-	agg.Input = pre.node()
+	agg.Input = a.expand(pre.node())
 	return agg
 }
 

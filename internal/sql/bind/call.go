@@ -9,14 +9,6 @@ import (
 	"github.com/millrace/millrace/internal/types"
 )
 
-// groupWindows are Flink's old window functions of GROUP BY.
-var groupWindows = map[string]bool{
-	"TUMBLE": true, "HOP": true, "SESSION": true, "CUMULATE": true,
-	"TUMBLE_START": true, "TUMBLE_END": true, "TUMBLE_ROWTIME": true, "TUMBLE_PROCTIME": true,
-	"HOP_START": true, "HOP_END": true, "HOP_ROWTIME": true, "HOP_PROCTIME": true,
-	"SESSION_START": true, "SESSION_END": true, "SESSION_ROWTIME": true, "SESSION_PROCTIME": true,
-}
-
 // ranks are the window functions that are no aggregates.
 var ranks = map[string]bool{
 	"ROW_NUMBER": true, "RANK": true, "DENSE_RANK": true, "LEAD": true, "LAG": true, "NTILE": true,
@@ -26,6 +18,9 @@ var ranks = map[string]bool{
 // funcCall binds a call: of a window function, an aggregate, or a function of
 // the row.
 func (x *exprs) funcCall(e *parser.FuncCall) (rex.Expr, error) {
+	if out, ok, err := x.hook(e); ok {
+		return out, err
+	}
 	name := dotted(e.Name.Parts)
 	upper := strings.ToUpper(name)
 	agg, isAgg := function.LookupAggregate(name)
@@ -36,10 +31,15 @@ func (x *exprs) funcCall(e *parser.FuncCall) (rex.Expr, error) {
 		return nil, errorAt(e.Pos(), "%s needs an OVER clause", upper)
 	case isAgg:
 		return x.aggregate(e, agg)
+	case (upper == "GROUPING" || upper == "GROUPING_ID" || upper == "GROUP_ID") && x.aggs != nil && !x.aggs.inside:
+		return x.grouping(e)
 	case e.Filter != nil || e.Distinct || len(e.WithinGroup) > 0 || len(e.OrderBy) > 0:
 		return nil, errorAt(e.Pos(), "%s is no aggregate function: it takes no FILTER, DISTINCT or ORDER BY", upper)
-	case groupWindows[upper]:
-		return nil, unsupported(e.Pos(), "the group window function "+upper+" is", "write FROM TABLE(TUMBLE(TABLE t, DESCRIPTOR(ts), INTERVAL '1' HOUR)) and GROUP BY window_start, window_end")
+	case groupWindows[upper] != nil:
+		return nil, errorAt(e.Pos(), "%s can stand in FROM TABLE(…) and as a whole group of GROUP BY", upper)
+	}
+	if window, part, ok := windowPart(upper); ok {
+		return x.windowPart(e, window, part)
 	}
 	fn, ok := function.LookupScalar(name)
 	if !ok {
@@ -132,42 +132,6 @@ func proctime(e rex.Expr) rex.Expr {
 	p := *c
 	p.T.Attr = types.ProcTime
 	return &p
-}
-
-// over binds a window function. Only ROW_NUMBER has an operator, as a Top-N.
-func (x *exprs) over(e *parser.FuncCall, name string, isAgg bool) (rex.Expr, error) {
-	switch {
-	case !ranks[name] && !isAgg:
-		return nil, errorAt(e.Pos(), "function '%s' cannot have an OVER clause", name)
-	case !x.overs:
-		return nil, errorAt(e.Pos(), "OVER cannot stand in %s", x.clause)
-	case name != "ROW_NUMBER":
-		return nil, unsupported(e.Pos(), name+" with OVER is", "ROW_NUMBER() OVER (…) with WHERE rn <= N around it is")
-	case len(e.Args) > 0:
-		return nil, errorAt(e.Pos(), "ROW_NUMBER takes no arguments")
-	}
-	spec, err := x.windowSpec(e.Over)
-	if err != nil {
-		return nil, err
-	}
-	if spec.Frame != nil {
-		return nil, errorAt(spec.Frame.Pos(), "ROW_NUMBER cannot have a frame (ROWS or RANGE)")
-	}
-	o := &rex.Over{Name: name, T: types.TBigInt.Required(), At: e.Pos()}
-	if o.Partition, err = x.all(spec.PartitionBy); err != nil {
-		return nil, err
-	}
-	for _, item := range spec.OrderBy {
-		k, err := x.bind(item.Expr)
-		if err != nil {
-			return nil, err
-		}
-		o.Order = append(o.Order, rex.Order{X: k, Desc: item.Desc, NullsFirst: nullsFirst(item)})
-	}
-	if len(o.Order) == 0 {
-		return nil, errorAt(e.Over.Pos(), "ROW_NUMBER needs an ORDER BY in its OVER clause")
-	}
-	return o, nil
 }
 
 // nullsFirst: NULLs are smaller than all values, unless said otherwise.

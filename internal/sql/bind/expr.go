@@ -17,10 +17,14 @@ type exprs struct {
 	aggs *aggregates
 	// overs: window functions may stand here.
 	overs bool
+	// window is that of a GROUP BY TUMBLE(…).
+	window *groupWindow
 	// windows are the named windows of the SELECT.
 	windows []*parser.NamedWindow
 	// scalar binds a sub-query in the place of a value; nil where none may stand.
 	scalar func(*parser.SubqueryExpr) (rex.Expr, error)
+	// match is the MATCH_RECOGNIZE that the expression stands in.
+	match *matching
 	// refs remembers where each column was written, for errors that are found
 	// out later.
 	refs map[*rex.Column]*parser.ColumnRef
@@ -113,6 +117,10 @@ func (x *exprs) predicate(e parser.Expr) (rex.Expr, error) {
 		return nil, unsupported(e.Pos(), "EXISTS other than as a whole condition of WHERE is")
 	case *parser.Star:
 		return nil, errorAt(e.Pos(), "'*' can stand only in a select list and in COUNT(*)")
+	case *parser.MatchScopeExpr:
+		if x.match != nil {
+			return x.match.scoped(x, e)
+		}
 	case *parser.QuantifiedExpr:
 		return nil, unsupported(e.Pos(), "a comparison with "+e.Quantifier+" (…) is")
 	case *parser.DefaultExpr:
@@ -133,6 +141,9 @@ func (x *exprs) all(list []parser.Expr) ([]rex.Expr, error) {
 }
 
 func (x *exprs) column(ref *parser.ColumnRef) (rex.Expr, error) {
+	if x.match != nil {
+		return x.match.column(ref)
+	}
 	e, err := x.scope.resolve(ref)
 	if err != nil {
 		return nil, err

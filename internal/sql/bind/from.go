@@ -37,7 +37,7 @@ func (b *Binder) from(t parser.TableExpr) (*relation, error) {
 	case *parser.Unnest:
 		return nil, unsupported(t.Pos(), "UNNEST is")
 	case *parser.MatchRecognize:
-		return nil, unsupported(t.Pos(), "MATCH_RECOGNIZE is")
+		return b.match(t)
 	}
 	return nil, unsupported(t.Pos(), "this table expression is")
 }
@@ -205,7 +205,8 @@ func (b *Binder) join(j *parser.Join) (*relation, error) {
 	if err != nil {
 		return nil, err
 	}
-	r, err := b.from(j.R)
+	rightExpr, asOf := versioned(j.R)
+	r, err := b.from(rightExpr)
 	if err != nil {
 		return nil, err
 	}
@@ -220,6 +221,11 @@ func (b *Binder) join(j *parser.Join) (*relation, error) {
 	}[j.Kind]
 	node := &plan.LogicalJoin{
 		Left: l.node, Right: r.node, Kind: kind, Cond: rex.Bool(true), LeftTTL: b.ttls.of(l), RightTTL: b.ttls.of(r),
+	}
+	if asOf != nil {
+		if node.AsOf, err = b.asOf(asOf, kind, l); err != nil {
+			return nil, err
+		}
 	}
 	out := &relation{node: node, scope: joined(l.scope, r.scope, node.Fields())}
 	switch {
@@ -293,14 +299,12 @@ func merge(s *scope, kind string, left, right int) {
 func (b *Binder) tableFunc(t *parser.TableFunc) (*relation, error) {
 	name := strings.ToUpper(dotted(t.Call.Name.Parts))
 	switch name {
-	case "TUMBLE", "HOP", "CUMULATE":
+	case "TUMBLE", "HOP", "CUMULATE", "SESSION":
 		node, err := b.window(t.Call, name)
 		if err != nil {
 			return nil, err
 		}
 		return named(node, ""), nil
-	case "SESSION":
-		return nil, unsupported(t.Pos(), "the window function SESSION is")
 	}
-	return nil, errorAt(t.Pos(), "table function '%s' not found%s", name, didYouMean(name, []string{"TUMBLE", "HOP", "CUMULATE"}))
+	return nil, errorAt(t.Pos(), "table function '%s' not found%s", name, didYouMean(name, []string{"TUMBLE", "HOP", "CUMULATE", "SESSION"}))
 }

@@ -143,11 +143,8 @@ func outputColumn(item *parser.OrderItem, fields []types.Field) (int, error) {
 	return -1, nil
 }
 
-// setOp binds UNION; its two sides are cast to common types.
+// setOp binds UNION, INTERSECT and EXCEPT; the two sides are cast to common types.
 func (b *Binder) setOp(s *parser.SetOp, outer *scope) (plan.Node, error) {
-	if s.Op != "UNION" {
-		return nil, unsupported(s.Pos(), s.Op+" is")
-	}
 	l, err := b.body(s.L, outer)
 	if err != nil {
 		return nil, err
@@ -158,6 +155,12 @@ func (b *Binder) setOp(s *parser.SetOp, outer *scope) (plan.Node, error) {
 	}
 	if l, r, err = alike(s, l, r); err != nil {
 		return nil, err
+	}
+	switch {
+	case s.Op != "UNION" && s.All:
+		return b.counted(s, l, r)
+	case s.Op != "UNION":
+		return b.matching(s, l, r)
 	}
 	if !s.All {
 		return distinct(&plan.LogicalUnion{In: []plan.Node{l, r}}), nil

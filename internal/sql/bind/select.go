@@ -16,6 +16,8 @@ type block struct {
 	rel  *relation
 	x    *exprs
 	aggs *aggregates
+	// window is that of GROUP BY TUMBLE(…); nil without one.
+	window *groupWindow
 
 	items []rex.Expr
 	names []string
@@ -66,7 +68,7 @@ func (k *block) bindClauses() error {
 		return err
 	}
 	k.x = k.b.exprs(k.rel.scope, "the select list")
-	k.x.aggs, k.x.overs, k.x.windows = k.aggs, true, k.sel.Windows
+	k.x.aggs, k.x.overs, k.x.windows, k.x.window = k.aggs, true, k.sel.Windows, k.window
 	k.x.scalar = k.b.scalarInto(k.rel)
 	if err := k.bindItems(); err != nil {
 		return err
@@ -92,10 +94,18 @@ func (k *block) bindGroups() error {
 	if k.sel.GroupBy == nil {
 		return nil
 	}
+	if hasSets(k.sel.GroupBy) {
+		return k.bindSets()
+	}
 	x := k.b.exprs(k.rel.scope, "GROUP BY")
 	for _, item := range k.sel.GroupBy.Items {
-		if item.Kind != parser.GroupExprs {
-			return unsupported(item.Pos(), item.Kind+" is")
+		if len(item.Exprs) == 1 {
+			if c, ok := isGroupWindow(item.Exprs[0]); ok {
+				if err := k.bindGroupWindow(c); err != nil {
+					return err
+				}
+				continue
+			}
 		}
 		groups, err := x.all(item.Exprs)
 		if err != nil {

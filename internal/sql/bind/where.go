@@ -28,6 +28,11 @@ func (b *Binder) where(r *relation, e parser.Expr) error {
 	}
 	if len(filter) > 0 {
 		r.node = &plan.LogicalFilter{Input: r.node, Cond: rex.And(filter...)}
+		for i, f := range r.node.Fields() {
+			if i < len(r.scope.columns) {
+				r.scope.columns[i].typ = f.Type // the condition may be that of an interval join
+			}
+		}
 	}
 	x.scalar = nil
 	for _, c := range joins {
@@ -76,11 +81,15 @@ func (b *Binder) semiJoin(r *relation, x *exprs, e parser.Expr) error {
 	var err error
 	switch e := e.(type) {
 	case *parser.ExistsExpr:
-		join.Right, err = b.query(e.Query, r.scope)
+		if join.Right, err = b.query(e.Query, r.scope); err != nil {
+			err = correlate(join, err)(b.correlatedExists(e.Query, r))
+		}
 	case *parser.InExpr:
 		not = not != e.Not
 		if join.Right, err = b.query(e.Query, r.scope); err == nil {
 			join.Cond, err = x.inCondition(e, len(r.node.Fields()), join.Right.Fields(), not)
+		} else {
+			err = correlate(join, err)(b.correlatedIn(x, e, r, not))
 		}
 	}
 	if err != nil {
@@ -91,6 +100,21 @@ func (b *Binder) semiJoin(r *relation, x *exprs, e parser.Expr) error {
 	}
 	r.node = join
 	return nil
+}
+
+// correlate gives a join what a sub-query is if it is correlated; otherwise it was
+// wrong, as err says.
+func correlate(j *plan.LogicalJoin, err error) func(plan.Node, rex.Expr, bool, error) error {
+	return func(right plan.Node, cond rex.Expr, ok bool, other error) error {
+		if other != nil {
+			return other
+		}
+		if !ok {
+			return err
+		}
+		j.Right, j.Cond = right, cond
+		return nil
+	}
 }
 
 // inCondition is when a row on the left matches one of the sub-query. NOT IN must
@@ -137,6 +161,9 @@ func (b *Binder) scalarInto(r *relation) func(*parser.SubqueryExpr) (rex.Expr, e
 	return func(e *parser.SubqueryExpr) (rex.Expr, error) {
 		sub, err := b.query(e.Query, r.scope)
 		if err != nil {
+			if v, ok, other := b.correlatedValue(e, r); ok || other != nil {
+				return v, other
+			}
 			return nil, err
 		}
 		if n := len(sub.Fields()); n != 1 {

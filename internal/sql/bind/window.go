@@ -1,6 +1,7 @@
 package bind
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/millrace/millrace/internal/sql/parser"
@@ -9,20 +10,22 @@ import (
 )
 
 // windowArgs are the names of the arguments of the window functions, in their
-// order; the last one may be left out.
+// order; OFFSET may be left out.
 var windowArgs = map[string][]string{
 	"TUMBLE":   {"DATA", "TIMECOL", "SIZE", "OFFSET"},
 	"HOP":      {"DATA", "TIMECOL", "SLIDE", "SIZE", "OFFSET"},
 	"CUMULATE": {"DATA", "TIMECOL", "STEP", "SIZE", "OFFSET"},
+	"SESSION":  {"DATA", "TIMECOL", "GAP"},
 }
 
 var windowUsage = map[string]string{
 	"TUMBLE":   "TUMBLE(TABLE t, DESCRIPTOR(time), size [, offset])",
 	"HOP":      "HOP(TABLE t, DESCRIPTOR(time), slide, size [, offset])",
 	"CUMULATE": "CUMULATE(TABLE t, DESCRIPTOR(time), step, size [, offset])",
+	"SESSION":  "SESSION(TABLE t [PARTITION BY key, …], DESCRIPTOR(time), gap)",
 }
 
-// window binds TUMBLE, HOP or CUMULATE.
+// window binds TUMBLE, HOP, CUMULATE or SESSION.
 func (b *Binder) window(c *parser.FuncCall, name string) (plan.Node, error) {
 	args, err := windowArguments(c, name)
 	if err != nil {
@@ -36,12 +39,15 @@ func (b *Binder) window(c *parser.FuncCall, name string) (plan.Node, error) {
 	if w.Time, err = timeColumn(args["TIMECOL"], input, name); err != nil {
 		return nil, err
 	}
-	w.Window.Kind = map[string]plan.WindowKind{"TUMBLE": plan.Tumble, "HOP": plan.Hop, "CUMULATE": plan.Cumulate}[name]
+	if w.Partition, err = sessionKeys(args["DATA"], input); err != nil {
+		return nil, err
+	}
+	w.Window.Kind = map[string]plan.WindowKind{"TUMBLE": plan.Tumble, "HOP": plan.Hop, "CUMULATE": plan.Cumulate, "SESSION": plan.Session}[name]
 	x := b.exprs(&scope{}, name)
 	for _, p := range []struct {
 		name string
 		to   *int64
-	}{{"SIZE", &w.Window.Size}, {"SLIDE", &w.Window.Step}, {"STEP", &w.Window.Step}, {"OFFSET", &w.Window.Offset}} {
+	}{{"SIZE", &w.Window.Size}, {"SLIDE", &w.Window.Step}, {"STEP", &w.Window.Step}, {"GAP", &w.Window.Size}, {"OFFSET", &w.Window.Offset}} {
 		e := args[p.name]
 		if e == nil {
 			continue
@@ -57,8 +63,11 @@ func (b *Binder) window(c *parser.FuncCall, name string) (plan.Node, error) {
 }
 
 func checkWindow(w *plan.Window, c *parser.FuncCall, name string) error {
-	if w.Kind == plan.Tumble {
+	switch w.Kind {
+	case plan.Tumble:
 		w.Step = w.Size
+		return nil
+	case plan.Session:
 		return nil
 	}
 	if w.Size%w.Step != 0 {
@@ -89,8 +98,8 @@ func windowArguments(c *parser.FuncCall, name string) (map[string]parser.Expr, e
 		}
 		out[key] = a
 	}
-	for _, key := range want[:len(want)-1] {
-		if out[key] == nil {
+	for _, key := range want {
+		if out[key] == nil && key != "OFFSET" {
 			return nil, errorAt(c.Pos(), "argument %s of %s is missing: %s", key, name, windowUsage[name])
 		}
 	}
@@ -114,7 +123,7 @@ func (b *Binder) windowInput(e parser.Expr, name string) (plan.Node, error) {
 	if !ok {
 		return nil, errorAt(e.Pos(), "the first argument of %s must be TABLE t: %s", name, windowUsage[name])
 	}
-	if len(t.PartitionBy) > 0 || len(t.OrderBy) > 0 {
+	if len(t.PartitionBy) > 0 && name != "SESSION" || len(t.OrderBy) > 0 {
 		return nil, errorAt(t.Pos(), "%s takes no PARTITION BY or ORDER BY", name)
 	}
 	if t.Query != nil {
@@ -125,6 +134,29 @@ func (b *Binder) windowInput(e parser.Expr, name string) (plan.Node, error) {
 		return nil, err
 	}
 	return &plan.LogicalProject{Input: r.node, Exprs: plan.Columns(r.node), Names: plan.FieldNames(r.node)}, nil
+}
+
+// sessionKeys are the columns of PARTITION BY.
+func sessionKeys(e parser.Expr, input plan.Node) ([]int, error) {
+	t, ok := e.(*parser.TableArg)
+	if !ok {
+		return nil, nil
+	}
+	var out []int
+	fields := input.Fields()
+	for _, p := range t.PartitionBy {
+		ref, ok := p.(*parser.ColumnRef)
+		if !ok || len(ref.Parts) != 1 {
+			return nil, errorAt(p.Pos(), "PARTITION BY of a table argument takes columns")
+		}
+		name := ref.Parts[0].Name
+		at := slices.IndexFunc(fields, func(f types.Field) bool { return f.Name == name })
+		if at < 0 {
+			return nil, errorAt(p.Pos(), "column '%s' not found%s", name, didYouMean(name, names(fields)))
+		}
+		out = append(out, at)
+	}
+	return out, nil
 }
 
 // timeColumn is the column of a DESCRIPTOR, which must be a time attribute.
@@ -140,7 +172,7 @@ func timeColumn(e parser.Expr, input plan.Node, name string) (int, error) {
 			continue
 		}
 		if f.Type.Attr == types.NoTime {
-			return 0, errorAt(c.Pos(), "%s needs a time attribute, but column '%s' is a plain %s: declare WATERMARK FOR it on its table; joins, Top-Ns and aggregations lose it", name, c.Name, typeText(f.Type))
+			return 0, errorAt(c.Pos(), "%s needs a time attribute, but column '%s' is a plain %s: declare WATERMARK FOR it on its table; joins and aggregations lose it", name, c.Name, typeText(f.Type))
 		}
 		return i, nil
 	}

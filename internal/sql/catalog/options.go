@@ -14,12 +14,6 @@ import (
 var common = []connector.Option{
 	{Name: "connector", Type: "string", Doc: "Which connector the table belongs to."},
 	{Name: "property-version", Type: "int", Default: "1", Doc: "Version of the options; only 1 is known."},
-	{Name: "scan.watermark.emit.strategy", Type: "enum", Values: []string{"on-periodic", "on-event"}, Default: "on-periodic",
-		Doc: "When watermarks are made; here they are always made with each step, which is both."},
-	{Name: "scan.watermark.idle-timeout", Type: "duration", Doc: "After what time without rows a split no longer holds back the watermark."},
-	{Name: "scan.watermark.alignment.group", Type: "string", Doc: "The sources of one group read no further apart than max-drift."},
-	{Name: "scan.watermark.alignment.max-drift", Type: "duration", Doc: "How far sources of an alignment group may be apart."},
-	{Name: "scan.watermark.alignment.update-interval", Type: "duration", Default: "1s", Doc: "How often alignment is checked."},
 	{Name: "scan.parallelism", Type: "int", Doc: "Has no effect: every worker reads."},
 	{Name: "sink.parallelism", Type: "int", Doc: "Has no effect: every worker writes."},
 }
@@ -57,6 +51,9 @@ func (c *Catalog) Resolve(at parser.Pos, path Path, options []parser.Option, has
 		return nil, err
 	}
 	if err := checkKey(w, path, at, options, hasKey); err != nil {
+		return nil, err
+	}
+	if err := checkAlignment(w, path, at, options); err != nil {
 		return nil, err
 	}
 	return w, nil
@@ -109,7 +106,7 @@ func (c *Catalog) written() []string {
 
 // check holds the options against the specifications.
 func (c *Catalog) check(w *With, path Path, at parser.Pos, options []parser.Option) error {
-	specs := append(append([]connector.Option{}, common...), w.Factory.Options...)
+	specs := slices.Concat(common, watermarkOptions, w.Factory.Options)
 	if w.Factory.Formats != connector.NoFormat {
 		more, err := formatOptions(w.Factory, w.Options, options)
 		if err != nil {

@@ -10,13 +10,16 @@ import (
 )
 
 // constants is the source of VALUES: one split that is read once.
-type constants struct{ batch *vec.Batch }
+type constants struct {
+	id    string // of the rows: other constants are another split
+	batch *vec.Batch
+}
 
 func (c *constants) ChangelogMode() types.KindSet { return types.AppendOnly }
 func (c *constants) Bounded() bool                { return true }
 
 func (c *constants) Splits(context.Context) ([]connector.Split, error) {
-	return []connector.Split{{ID: "values", Start: []byte{0}}}, nil
+	return []connector.Split{{ID: "values-" + c.id, Start: []byte{0}}}, nil
 }
 
 func (c *constants) Open(_ context.Context, s connector.Split, columns []int, _ func()) (connector.Reader, error) {

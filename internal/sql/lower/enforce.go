@@ -10,10 +10,13 @@ import (
 )
 
 // materializer chooses one row of each primary key for a sink whose query has
-// several, or gives the changes of one in no order. It is the oldest row that has
-// not been taken back: a new row that comes before the old one's -D waits for it.
+// several, or gives the changes of one in no order: the newest row that has not been
+// taken back, or with ON CONFLICT DO NOTHING the oldest.
 func (b *builder) materializer(n *plan.Sink) maker {
 	return fixed(func() operator.Operator {
+		if !n.First {
+			return operator.NewUpsertMaterialize(operator.UpsertMaterializeSpec{Input: plan.Types(n.Input), Keys: n.Keys, TTL: b.env.StateTTL})
+		}
 		spec := operator.TopNSpec{Input: plan.Types(n.Input), Partition: n.Keys, Start: 1, End: 1, Mode: operator.TopNAppend, TTL: b.env.StateTTL}
 		if plan.Retracts(n.Input) {
 			spec.Mode = operator.TopNRetract

@@ -31,12 +31,14 @@ type Env struct {
 	DropNulls bool
 	// Collect takes the rows of a query.
 	Collect connector.Sink
+	// Late takes rows that come too late; nil: they are only counted.
+	Late *Late
 }
 
 // Graph makes the job graph of a statement. Sub-plans that are the same become one
 // node, so that a statement set reads a source once.
 func Graph(st *plan.Statement, env Env) (*engine.Graph, error) {
-	b := &builder{env: env, byID: map[string]int{}, names: map[string]int{}}
+	b := &builder{env: env, byID: map[string]int{}, names: map[string]int{}, identities: plan.NewIdentities(st.Physical)}
 	for _, root := range st.Physical {
 		if sink, ok := root.(*plan.Sink); ok {
 			if err := b.sink(sink); err != nil {
@@ -55,9 +57,11 @@ func Graph(st *plan.Statement, env Env) (*engine.Graph, error) {
 type builder struct {
 	env   Env
 	nodes []*engine.Node
-	byID  map[string]int
+	byID  map[string]int // by what makes sub-plans one node
 	ids   plan.IDs
 	names map[string]int // how often an ID was asked for
+
+	identities *plan.Identities // by which state is found
 }
 
 func (b *builder) add(n *engine.Node) int {
@@ -82,7 +86,7 @@ func (b *builder) sink(n *plan.Sink) error {
 	if err != nil {
 		return err
 	}
-	id := b.ids.Of(n)
+	id := b.identities.Of(n)
 	if n.Materialize {
 		in = b.before(in, n, &engine.Node{ID: "materialize-" + id, Name: "SinkUpsertMaterializer", Make: b.materializer(n)})
 	}
@@ -111,7 +115,7 @@ func (b *builder) collect(root plan.Node) error {
 		return err
 	}
 	b.add(&engine.Node{
-		ID: b.unique("collect-" + b.ids.Of(root)), Name: "Collect", Inputs: []engine.Input{{Node: in.Node, Ship: engine.Single}},
+		ID: b.unique("collect-" + b.identities.Of(root)), Name: "Collect", Inputs: []engine.Input{{Node: in.Node, Ship: engine.Single}},
 		Sink: &engine.SinkSpec{Table: "result", Sink: b.env.Collect}, Single: true,
 	})
 	return nil
@@ -137,7 +141,7 @@ func (b *builder) node(n plan.Node) (int, error) {
 	if i, ok := b.byID[id]; ok {
 		return i, nil
 	}
-	i, err := b.make(n, id)
+	i, err := b.make(n, b.unique(b.identities.Of(n)))
 	if err == nil {
 		b.byID[id] = i
 	}
@@ -164,10 +168,12 @@ func (b *builder) make(n plan.Node, id string) (int, error) {
 	out.Make = make
 	// An operator is made once now, so that what cannot be compiled is an error
 	// before the job starts.
-	if _, err := make(0); err != nil {
+	op, err := make(0)
+	if err != nil {
 		return 0, err
 	}
-	return b.add(out), nil
+	index := b.add(out)
+	return index, b.late(index, n, op)
 }
 
 // short is the node's text up to its first detail: what metrics and errors call it.

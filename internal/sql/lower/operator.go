@@ -34,8 +34,20 @@ func (b *builder) operator(n plan.Node) (maker, error) {
 		return fixed(func() operator.Operator { return b.windowFunction(n) }), nil
 	case *plan.Join:
 		return func(int) (operator.Operator, error) { return b.join(n) }, nil
+	case *plan.WindowJoin:
+		return func(int) (operator.Operator, error) { return b.windowJoin(n) }, nil
+	case *plan.TemporalJoin:
+		return func(int) (operator.Operator, error) { return temporalJoin(n) }, nil
+	case *plan.LookupJoin:
+		return func(int) (operator.Operator, error) { return lookupJoin(n) }, nil
+	case *plan.IntervalJoin:
+		return func(int) (operator.Operator, error) { return intervalJoin(n) }, nil
 	case *plan.Rank:
 		return fixed(func() operator.Operator { return b.rank(n) }), nil
+	case *plan.WindowRank:
+		return fixed(func() operator.Operator { return b.windowRank(n) }), nil
+	case *plan.Match:
+		return func(int) (operator.Operator, error) { return match(n) }, nil
 	case *plan.SortLimit:
 		return fixed(func() operator.Operator { return b.sortLimit(n) }), nil
 	case *plan.Sort:
@@ -46,6 +58,14 @@ func (b *builder) operator(n plan.Node) (maker, error) {
 		return fixed(func() operator.Operator {
 			return operator.NewLimit(operator.LimitSpec{Offset: n.Offset, Count: n.Fetch})
 		}), nil
+	case *plan.Expand:
+		return fixed(func() operator.Operator {
+			return operator.NewExpand(operator.ExpandSpec{Types: plan.Types(n), Groups: n.Groups, Sets: n.Sets})
+		}), nil
+	case *plan.Replicate:
+		return fixed(operator.NewReplicate), nil
+	case *plan.Over:
+		return func(int) (operator.Operator, error) { return b.over(n) }, nil
 	case *plan.Deduplicate:
 		return fixed(func() operator.Operator { return b.deduplicate(n) }), nil
 	}
@@ -103,7 +123,7 @@ func (b *builder) groupAggregate(n *plan.GroupAggregate) (operator.Operator, err
 	}), nil
 }
 
-var windowKinds = [...]operator.WindowKind{plan.Tumble: operator.Tumble, plan.Hop: operator.Hop, plan.Cumulate: operator.Cumulate}
+var windowKinds = [...]operator.WindowKind{plan.Tumble: operator.Tumble, plan.Hop: operator.Hop, plan.Cumulate: operator.Cumulate, plan.Session: operator.Session}
 
 // windows are the windows of a plan over a time column of a type.
 func (b *builder) windows(w plan.Window, column int, t types.Type) operator.Windows {
@@ -139,14 +159,21 @@ func (b *builder) windowAggregate(n *plan.WindowAggregate) (operator.Operator, e
 	for _, p := range n.Properties {
 		spec.Properties = append(spec.Properties, windowProperties[p])
 	}
+	if spec.Windows.Kind == operator.Session {
+		return operator.NewSessionAggregate(spec), nil
+	}
 	return operator.NewWindowAggregate(spec), nil
 }
 
 func (b *builder) windowFunction(n *plan.WindowFunction) operator.Operator {
 	in := plan.Types(n.Input)
-	return operator.NewWindowTVF(operator.WindowTVFSpec{
+	spec := operator.WindowTVFSpec{
 		Input: in, Windows: b.windows(n.Window, n.Time, in[n.Time]), TimeType: in[n.Time].Plain().Required(),
-	})
+	}
+	if spec.Windows.Kind == operator.Session {
+		return operator.NewSessionTVF(spec, n.Partition)
+	}
+	return operator.NewWindowTVF(spec)
 }
 
 var joinKinds = [...]operator.JoinKind{
@@ -160,9 +187,6 @@ func (b *builder) join(n *plan.Join) (operator.Operator, error) {
 		return nil, err
 	}
 	left, right := n.LeftTTL.Or(b.env.StateTTL), n.RightTTL.Or(b.env.StateTTL)
-	if n.OnWindow {
-		left, right = 0, 0
-	}
 	return operator.NewJoin(operator.JoinSpec{
 		LeftTTL: left, RightTTL: right,
 		Kind: joinKinds[n.Kind], Left: plan.Types(n.Left), Right: plan.Types(n.Right),

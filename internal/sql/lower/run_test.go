@@ -28,8 +28,8 @@ import (
 // TestRun runs SQL on the engine. "ddl" declares tables; "run" runs a query or an
 // INSERT, straight through and in steps of one row, on one worker and on two: all
 // must end with the same table. It prints the changes as one worker makes them row
-// by row, and the table; "graph" prints the job graph. "expire" runs a row a second,
-// with state that lives for ttl seconds.
+// by row, and the table; "graph" prints the job graph, "identity" what an edit changes in
+// it. "expire" runs a row a second, with state that lives for ttl seconds.
 //
 // Tables of the connector 'rows' have their rows in the option 'data', a line each:
 // the row kind and the values, with a | between; NULL is NULL. A table of the
@@ -45,6 +45,8 @@ func TestRun(t *testing.T) {
 				err = declare(c, d.Input)
 			case "graph":
 				out, err = graphText(c, d.Input)
+			case "identity":
+				out, err = identityText(c, d.Input)
 			case "run":
 				out, err = runEverywhere(c, d.Input, d.HasArg("batch"), d.HasArg("drop"))
 			case "expire":
@@ -81,6 +83,16 @@ func declare(c *catalog.Catalog, src string) error {
 		return err
 	}
 	for _, s := range stmts {
+		if v, ok := s.(*parser.CreateView); ok {
+			view, err := bind.New(c, nil).CreateView(v)
+			if err != nil {
+				return err
+			}
+			if _, err := c.CreateView(view, false, false); err != nil {
+				return err
+			}
+			continue
+		}
 		t, err := bind.New(c, nil).CreateTable(s.(*parser.CreateTable))
 		if err != nil {
 			return err
@@ -112,6 +124,9 @@ func graphText(c *catalog.Catalog, src string) (string, error) {
 		}
 		if n.Source != nil && n.Source.IdleTimeout > 0 {
 			fmt.Fprintf(&b, " idle after %s", n.Source.IdleTimeout)
+		}
+		if n.Source != nil && n.Source.Alignment.Group != "" {
+			fmt.Fprintf(&b, " aligned with %s to %s", n.Source.Alignment.Group, n.Source.Alignment.MaxDrift)
 		}
 		b.WriteString("\n")
 	}
@@ -158,7 +173,7 @@ func runEverywhere(c *catalog.Catalog, src string, batch, drop bool) (string, er
 			changes, table = m.changes.String(), m.table()
 		}
 		if now := m.table(); now != table {
-			return "", fmt.Errorf("with %d workers and steps of %d rows:\n%s", cfg.Workers, cfg.StepRows, now)
+			return "", fmt.Errorf("with %d workers and steps of %d rows:\n%sand not\n%s", cfg.Workers, cfg.StepRows, now, table)
 		}
 	}
 	return changes + "= table\n" + table, nil

@@ -48,6 +48,7 @@ func (b *builder) source(n plan.Node, id string) (index int, ok bool, err error)
 			return 0, false, err
 		}
 		spec.RowTime, spec.Watermark = w.Column, compile(w.Expr)
+		spec.Alignment.Group, spec.Alignment.MaxDrift = scan.Table.Alignment()
 	}
 	return b.add(&engine.Node{ID: id, Name: "Source(" + spec.Table + ")", Types: plan.Types(n), Source: spec}), true, nil
 }
@@ -76,7 +77,7 @@ func (b *builder) values(v *plan.Values, id string) int {
 	}
 	return b.add(&engine.Node{
 		ID: id, Name: "Values", Types: plan.Types(v),
-		Source: &engine.SourceSpec{Table: "VALUES", Source: &constants{batch}, Columns: columns, RowTime: -1},
+		Source: &engine.SourceSpec{Table: "VALUES", Source: &constants{id, batch}, Columns: columns, RowTime: -1},
 	})
 }
 

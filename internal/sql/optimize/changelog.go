@@ -52,7 +52,7 @@ func edge(n plan.Node, before bool) plan.Node {
 			return drop
 		}
 		return out
-	case *plan.Calc, *plan.Exchange, *plan.Watermark, *plan.WindowFunction, *plan.Union:
+	case *plan.Calc, *plan.Exchange, *plan.Watermark, *plan.WindowFunction, *plan.Union, *plan.LookupJoin, *plan.Expand:
 		mode = 0
 		for _, c := range in {
 			mode |= c.(plan.Physical).Traits().Mode

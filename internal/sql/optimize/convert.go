@@ -33,6 +33,10 @@ func (c *converter) node(n plan.Node) (plan.Node, error) {
 		return c.aggregate(n)
 	case *plan.LogicalValues:
 		return &plan.Values{Out: n.Out, Rows: n.Rows}, nil
+	case *plan.LogicalJoin:
+		if n.AsOf != nil && n.AsOf.Proc {
+			return c.lookup(n)
+		}
 	}
 	in := make([]plan.Node, len(n.Inputs()))
 	for i, child := range n.Inputs() {
@@ -47,13 +51,27 @@ func (c *converter) node(n plan.Node) (plan.Node, error) {
 	case *plan.LogicalFilter:
 		return calc(in[0], plan.Columns(in[0]), plan.FieldNames(in[0]), n.Cond), nil
 	case *plan.LogicalWindow:
-		return &plan.WindowFunction{Input: in[0], Window: n.Window, Time: n.Time}, timeAttribute(in[0], n)
+		return windowFunction(n, in[0])
 	case *plan.LogicalJoin:
+		if n.AsOf != nil {
+			return convertTemporal(n, in[0], in[1])
+		}
 		return convertJoin(n, in[0], in[1])
 	case *plan.LogicalSort:
 		return c.sort(n, in[0])
 	case *plan.LogicalRank:
+		if n.ByWindow() && inserts(in[0]) {
+			return windowRank(n, in[0])
+		}
 		return c.rank(n, in[0]), nil
+	case *plan.LogicalExpand:
+		return &plan.Expand{Input: in[0], Groups: n.Groups, Sets: n.Sets}, nil
+	case *plan.LogicalReplicate:
+		return &plan.Replicate{Input: in[0]}, nil
+	case *plan.LogicalOver:
+		return c.over(n, in[0])
+	case *plan.LogicalMatch:
+		return c.match(n, in[0])
 	case *plan.LogicalUnion:
 		return &plan.Union{In: in}, nil
 	case *plan.LogicalSink:
@@ -215,4 +233,20 @@ func (c *converter) rank(n *plan.LogicalRank, in plan.Node) plan.Node {
 	r.Strategy, r.Unique = strategy(moved, n.Partition)
 	r.Traits().FinalOnly = c.batch
 	return r
+}
+
+// windowFunction attaches windows to rows. The rows of a session wait for its end
+// where its keys are.
+func windowFunction(n *plan.LogicalWindow, in plan.Node) (plan.Node, error) {
+	if n.Grouped {
+		return nil, errorAt(n.At, "%s in GROUP BY is used in a way that is not supported; write FROM TABLE(%s(…))", n.Window.Kind, n.Window.Kind)
+	}
+	out := &plan.WindowFunction{Input: in, Window: n.Window, Time: n.Time, Partition: n.Partition}
+	if n.Window.Kind == plan.Session {
+		if err := onlyInserts("WindowTableFunction", in, n.At); err != nil {
+			return nil, err
+		}
+		out.Input = exchange(in, n.Partition)
+	}
+	return out, timeAttribute(in, n)
 }

@@ -13,10 +13,15 @@ import (
 // among the groups, and for ever otherwise.
 func (c *converter) aggregate(n *plan.LogicalAggregate) (plan.Node, error) {
 	if n.ByWindow() {
-		if f := fuse(n); f != nil {
+		f := fuse(n)
+		if f != nil && f.whole(n) {
 			return c.fused(n, f)
 		}
-		return c.attached(n)
+		// Groups of rows of one session, but not all of its keys' rows: they are
+		// grouped as any rows are.
+		if w := plan.WindowOf(n.Input); w.Window.Kind != plan.Session {
+			return c.attached(n)
+		}
 	}
 	in, err := c.node(n.Input)
 	if err != nil {
@@ -74,6 +79,28 @@ func fuse(n *plan.LogicalAggregate) *fusion {
 	return f
 }
 
+// whole says whether the windows are those of the groups: a session belongs to its
+// keys, which must be the groups.
+func (f *fusion) whole(n *plan.LogicalAggregate) bool {
+	w := f.window
+	if w.Window.Kind != plan.Session || w.Grouped {
+		return true
+	}
+	k := len(w.Input.Fields())
+	var groups []int
+	for _, g := range n.Groups {
+		if _, bound := property(f.exprs[g], k); bound {
+			continue
+		}
+		c, ok := f.exprs[g].(*rex.Column)
+		if !ok {
+			return false
+		}
+		groups = append(groups, c.Index)
+	}
+	return within(groups, w.Partition) && within(w.Partition, groups)
+}
+
 // below says whether an expression uses only the first k columns.
 func below(e rex.Expr, k int) bool {
 	cols := rex.Columns(e)
@@ -95,8 +122,8 @@ func (c *converter) fused(n *plan.LogicalAggregate, f *fusion) (plan.Node, error
 	if err != nil {
 		return nil, err
 	}
-	if err := onlyInserts("WindowAggregate", in, f.window.At); err != nil {
-		return nil, err
+	if !inserts(in) && overlap(f.window.Window) && f.keepsArguments(n.Calls) {
+		return c.attached(n)
 	}
 	if err := timeAttribute(in, f.window); err != nil {
 		return nil, err
@@ -104,7 +131,7 @@ func (c *converter) fused(n *plan.LogicalAggregate, f *fusion) (plan.Node, error
 	k := len(in.Fields())
 	pre := &columns{in: in}
 	names := plan.FieldNames(n.Input)
-	a := &plan.WindowAggregate{Window: f.window.Window, Start: -1, End: -1, TimeType: in.Fields()[f.window.Time].Type}
+	a := &plan.WindowAggregate{Window: f.window.Window, Grouped: f.window.Grouped, Start: -1, End: -1, TimeType: in.Fields()[f.window.Time].Type}
 	out := &groupMap{agg: a, fields: n.Fields()}
 	for i, g := range n.Groups {
 		if p, ok := property(f.exprs[g], k); ok {
@@ -121,6 +148,22 @@ func (c *converter) fused(n *plan.LogicalAggregate, f *fusion) (plan.Node, error
 	return out.node(n), nil
 }
 
+// overlap says whether a row is in several windows.
+func overlap(w plan.Window) bool { return w.Kind == plan.Hop || w.Kind == plan.Cumulate }
+
+// keepsArguments says whether a call cannot take rows back but by keeping its
+// arguments, window by window: then rows are put into each of their windows.
+func (f *fusion) keepsArguments(calls []plan.AggCall) bool {
+	return slices.ContainsFunc(calls, func(c plan.AggCall) bool {
+		args := make([]types.Type, len(c.Args))
+		for i, a := range c.Args {
+			args[i] = f.exprs[a].Type().Plain()
+		}
+		fn, _, err := c.Fn.Bind(args, c.Distinct)
+		return c.Distinct || err == nil && !fn.Retractable()
+	})
+}
+
 // timeAttribute refuses a window over a column that is no longer a time attribute,
 // for an operator below has lost it, a Top-N for instance: its rows may come long
 // after the watermark has passed them.
@@ -129,16 +172,13 @@ func timeAttribute(in plan.Node, w *plan.LogicalWindow) error {
 	if f.Type.Attr != types.NoTime {
 		return nil
 	}
-	return errorAt(w.At, "%s needs a time attribute, but column '%s' has lost it on its way: joins, Top-Ns and aggregations lose it", w.Window.Kind, f.Name)
+	return errorAt(w.At, "%s needs a time attribute, but column '%s' has lost it on its way: joins and aggregations lose it", w.Window.Kind, f.Name)
 }
 
 // attached makes an aggregation over rows that know their window.
 func (c *converter) attached(n *plan.LogicalAggregate) (plan.Node, error) {
 	in, err := c.node(n.Input)
 	if err != nil {
-		return nil, err
-	}
-	if err := onlyInserts("WindowAggregate", in, windowPos(n)); err != nil {
 		return nil, err
 	}
 	w := plan.WindowOf(n.Input)
@@ -165,12 +205,7 @@ func windowTime(in plan.Node, w *plan.WindowColumns) types.Type {
 	if w.Time >= 0 {
 		return in.Fields()[w.Time].Type
 	}
-	t := types.TTimestamp(3)
-	t.Attr = types.RowTime
-	if w.Proctime {
-		t.Attr = types.ProcTime
-	}
-	return t
+	return w.TimeType
 }
 
 // windowPos is where the window function below a node was written.

@@ -11,37 +11,117 @@ import (
 // inputs are distributed; the rest of the condition is checked pair by pair. What
 // is equated and no column, such as a cast, becomes one below the join.
 func convertJoin(n *plan.LogicalJoin, left, right plan.Node) (plan.Node, error) {
-	k := len(left.Fields())
-	l, r := &side{in: left}, &side{in: right}
-	j := &plan.Join{Kind: n.Kind, OnWindow: n.OnWindow(), LeftTTL: n.LeftTTL, RightTTL: n.RightTTL}
-	var rest []rex.Expr
-	for _, c := range rex.Conjuncts(n.Cond) {
-		a, b, nullSafe, ok := equated(c, k)
-		if !ok {
-			rest = append(rest, c)
-			continue
+	p := &pairing{k: len(left.Fields()), left: side{in: left}, right: side{in: right}}
+	onWindow := n.OnWindow() && inserts(left) && inserts(right)
+	var lw, rw *plan.WindowColumns
+	if onWindow {
+		lw, rw = plan.WindowOf(n.Left), plan.WindowOf(n.Right)
+		if lw.Proctime {
+			return nil, errorAt(windowPos(n), "Processing time Window Join is not supported yet.")
 		}
-		j.LeftKeys = append(j.LeftKeys, l.column(a))
-		j.RightKeys = append(j.RightKeys, r.column(rex.Shift(b, -k)))
-		j.NullSafe = append(j.NullSafe, nullSafe)
 	}
-	j.Left, j.Right = exchange(l.node(), j.LeftKeys), exchange(r.node(), j.RightKeys)
+	var interval *plan.Interval
+	rest := rex.Conjuncts(n.Cond)
+	if !onWindow && n.Kind <= plan.Full && inserts(left) && inserts(right) {
+		if iv, others := plan.IntervalOf(left.Fields(), right.Fields(), n.Cond); iv != nil {
+			interval, rest = iv, others
+		}
+	}
+	for _, c := range rex.Conjuncts(n.Cond) {
+		switch {
+		case onWindow && equatesBounds(c, p.k, lw, rw):
+		case slices.Contains(rest, c):
+			p.add(c)
+		default:
+			p.shown = append(p.shown, c)
+		}
+	}
+	s := p.sides(n.Kind)
+	switch {
+	case onWindow:
+		return p.withoutExtra(&plan.WindowJoin{Sides: s, LeftWindow: *lw, RightWindow: *rw}, n), nil
+	case interval != nil:
+		return p.withoutExtra(&plan.IntervalJoin{Sides: s, Interval: *interval}, n), nil
+	}
+	j := &plan.Join{Left: s.Left, Right: s.Right, Kind: n.Kind, LeftKeys: s.LeftKeys, RightKeys: s.RightKeys, NullSafe: s.NullSafe, Residual: s.Residual}
+	j.LeftTTL, j.RightTTL = n.LeftTTL, n.RightTTL
 	j.LeftUnique, j.LeftSpec = uniqueOf(j.Left, j.LeftKeys)
 	j.RightUnique, j.RightSpec = uniqueOf(j.Right, j.RightKeys)
-	added := len(l.extra)
-	if len(rest) > 0 {
-		j.Residual = rex.Remap(rex.And(rest...), func(c int) int {
-			if c >= k {
-				return c + added
-			}
-			return c
-		})
+	return p.withoutExtra(j, n), nil
+}
+
+// equatesBounds says whether a condition equates the starts or the ends of the two
+// sides' windows.
+func equatesBounds(e rex.Expr, k int, l, r *plan.WindowColumns) bool {
+	c, ok := e.(*rex.Call)
+	if !ok || c.Name != "=" {
+		return false
 	}
-	return withoutExtra(j, n, k, added, len(r.extra)), nil
+	a, aok := c.Items[0].(*rex.Column)
+	b, bok := c.Items[1].(*rex.Column)
+	if !aok || !bok {
+		return false
+	}
+	if a.Index > b.Index {
+		a, b = b, a
+	}
+	// Sessions with the same end may have begun apart: their starts are compared.
+	starts := l.Window.Kind != plan.Session && a.Index == l.Start && b.Index == k+r.Start
+	return starts || a.Index == l.End && b.Index == k+r.End
+}
+
+// pairing parts a join's condition into equated pairs and the rest.
+type pairing struct {
+	k                   int // columns of the left input
+	left, right         side
+	leftKeys, rightKeys []int
+	nullSafe            []bool
+	rest                []rex.Expr
+	shown               []rex.Expr // rest, and what the operator knows in another way
+}
+
+func (p *pairing) add(c rex.Expr) {
+	a, b, nullSafe, ok := equated(c, p.k)
+	if !ok {
+		p.rest, p.shown = append(p.rest, c), append(p.shown, c)
+		return
+	}
+	p.leftKeys = append(p.leftKeys, p.left.column(a))
+	p.rightKeys = append(p.rightKeys, p.right.column(rex.Shift(b, -p.k)))
+	p.nullSafe = append(p.nullSafe, nullSafe)
+}
+
+// sides are the inputs of the join, each where its keys are.
+func (p *pairing) sides(kind plan.JoinKind) plan.Sides {
+	s := plan.Sides{
+		Left: exchange(p.left.node(), p.leftKeys), Right: exchange(p.right.node(), p.rightKeys), Kind: kind,
+		LeftKeys: p.leftKeys, RightKeys: p.rightKeys, NullSafe: p.nullSafe,
+	}
+	s.Residual, s.Where = p.moved(p.rest), p.moved(p.shown)
+	return s
+}
+
+// moved makes room in conditions for the columns that were added to the left input;
+// nil if there are none.
+func (p *pairing) moved(conds []rex.Expr) rex.Expr {
+	if len(conds) == 0 {
+		return nil
+	}
+	return rex.Remap(rex.And(conds...), func(c int) int {
+		if c >= p.k {
+			return c + len(p.left.extra)
+		}
+		return c
+	})
 }
 
 // withoutExtra drops the columns that were added for the join's keys.
-func withoutExtra(j *plan.Join, n *plan.LogicalJoin, k, left, right int) plan.Node {
+func (p *pairing) withoutExtra(j plan.Node, n *plan.LogicalJoin) plan.Node {
+	return withoutExtra(j, n, p.k, len(p.left.extra), len(p.right.extra))
+}
+
+// withoutExtra drops the columns that were added for the join's keys.
+func withoutExtra(j plan.Node, n *plan.LogicalJoin, k, left, right int) plan.Node {
 	if left+right == 0 {
 		return j
 	}

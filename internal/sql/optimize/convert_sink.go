@@ -48,6 +48,7 @@ func (c *converter) keyed(out *plan.Sink, in plan.Node, takes types.KindSet, fir
 		return
 	}
 	have, known := distribution(in)
+	out.First = first
 	out.Materialize = first || !inserts(in) && !hasSubset(orderedKeys(in), out.Keys)
 	switch {
 	case out.Materialize:

@@ -118,6 +118,9 @@ func pushAggregate(n *plan.LogicalAggregate, conds []rex.Expr) plan.Node {
 // pushJoin moves the conditions above a join into it or below it, and the parts
 // of the join's own condition that concern one side below that side.
 func pushJoin(n *plan.LogicalJoin, conds []rex.Expr) plan.Node {
+	if n.AsOf != nil {
+		return pushAsOf(n, conds)
+	}
 	k := len(n.Left.Fields())
 	isLeft := func(c int) bool { return c < k }
 	isRight := func(c int) bool { return c >= k }
@@ -150,5 +153,22 @@ func pushJoin(n *plan.LogicalJoin, conds []rex.Expr) plan.Node {
 	}
 	out := *n
 	out.Left, out.Right, out.Cond = push(n.Left, left), push(n.Right, right), rex.And(on...)
+	return filter(&out, stay)
+}
+
+// pushAsOf moves conditions on the left side below it. One on the right side stays: a
+// version that it drops would let the version before it hold on.
+func pushAsOf(n *plan.LogicalJoin, conds []rex.Expr) plan.Node {
+	k := len(n.Left.Fields())
+	isLeft := func(c int) bool { return c < k }
+	left, stay := split(conds, isLeft)
+	on := slices.Clone(rex.Conjuncts(n.Cond))
+	if n.Kind == plan.Inner {
+		var more []rex.Expr
+		more, on = split(append(on, stay...), isLeft)
+		left, stay = append(left, more...), nil
+	}
+	out := *n
+	out.Left, out.Right, out.Cond = push(n.Left, left), push(n.Right, nil), rex.And(on...)
 	return filter(&out, stay)
 }

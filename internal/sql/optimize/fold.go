@@ -43,9 +43,7 @@ func (f *folding) visit(n plan.Node, ok bool) {
 		}
 	case *plan.Calc:
 		ok = ok && deterministic(n)
-	case *plan.Join:
-		ok = ok && !n.OnWindow
-	case *plan.Exchange, *plan.DropBefore, *plan.Union, *plan.Rank:
+	case *plan.Join, *plan.Exchange, *plan.DropBefore, *plan.Union, *plan.Rank:
 	default:
 		ok = false
 	}

@@ -101,7 +101,9 @@ func (p *Planner) optimize(s *plan.Statement) error {
 		return err
 	}
 	c := &converter{batch: p.Options.Batch, sources: src, env: p.Options.Env}
-	for _, n := range pruneAll(roots, src) {
+	pruned := pruneAll(roots, src)
+	useFields(pruned, src)
+	for _, n := range pruned {
 		if n, err = c.node(n); err != nil {
 			break
 		}

@@ -16,10 +16,12 @@ func emits(n plan.Node) types.KindSet {
 	switch n := n.(type) {
 	case *plan.Scan:
 		return n.Source.ChangelogMode() | types.AppendOnly
-	case *plan.Values, *plan.WindowAggregate, *plan.Limit, *plan.Sort:
+	case *plan.Values, *plan.WindowAggregate, *plan.Limit, *plan.Sort, *plan.WindowJoin, *plan.IntervalJoin, *plan.Over, *plan.WindowRank, *plan.Match:
 		return types.AppendOnly
 	case *plan.Normalize:
 		return types.Retract
+	case *plan.TemporalJoin:
+		return types.AppendOnly
 	case *plan.GroupAggregate:
 		return aggregateEmits(n)
 	case *plan.Rank:
@@ -75,6 +77,9 @@ func uniqueKeys(n plan.Node) [][]int {
 	case *plan.WindowAggregate:
 		return windowKeys(n)
 	case *plan.WindowFunction:
+		if n.Window.Kind == plan.Session {
+			return uniqueKeys(n.Input) // a row has one session
+		}
 		end := len(n.Input.Fields()) + 1
 		var out [][]int
 		for _, k := range uniqueKeys(n.Input) {
@@ -83,13 +88,24 @@ func uniqueKeys(n plan.Node) [][]int {
 		return out
 	case *plan.Rank:
 		return append(rankKeys(n), uniqueKeys(n.Input)...)
+	case *plan.WindowRank:
+		return append(windowRankKeys(n), uniqueKeys(n.Input)...)
 	case *plan.Normalize:
 		return [][]int{n.Keys}
 	case *plan.Deduplicate:
 		return [][]int{n.Keys}
 	case *plan.Join:
 		return joinKeys(n, uniqueKeys(n.Left), uniqueKeys(n.Right))
-	case *plan.Union, *plan.Values:
+	case *plan.WindowJoin:
+		return joinKeys(onWindows(n), uniqueKeys(n.Left), uniqueKeys(n.Right))
+	case *plan.TemporalJoin:
+		return uniqueKeys(n.Left) // a row has one version
+	case *plan.LookupJoin:
+		if hasSubset(scanKeys(n.Table), n.RightKeys) {
+			return uniqueKeys(n.Left)
+		}
+		return nil
+	case *plan.Union, *plan.Values, *plan.IntervalJoin, *plan.Replicate, *plan.Expand, *plan.Match:
 		return nil
 	}
 	return uniqueKeys(n.Inputs()[0])
@@ -184,6 +200,15 @@ func joinKeys(n *plan.Join, left, right [][]int) [][]int {
 		}
 	}
 	return out
+}
+
+// onWindows is a window join as one that equates the windows' columns too.
+func onWindows(n *plan.WindowJoin) *plan.Join {
+	l, r := n.LeftWindow, n.RightWindow
+	return &plan.Join{
+		Left: n.Left, Right: n.Right, Kind: n.Kind,
+		LeftKeys: append(slices.Clone(n.LeftKeys), l.Start, l.End), RightKeys: append(slices.Clone(n.RightKeys), r.Start, r.End),
+	}
 }
 
 func shift(columns []int, by int) []int {
@@ -307,7 +332,7 @@ func sideKeys(n plan.Node, join []int) [][]int {
 // none: they are all on one. It is false if nothing is known.
 func distribution(n plan.Node) ([]int, bool) {
 	switch n := n.(type) {
-	case *plan.Scan, *plan.Values, *plan.Union:
+	case *plan.Scan, *plan.Values, *plan.Union, *plan.Expand:
 		return nil, false
 	case *plan.Exchange:
 		return n.Keys, true
@@ -320,8 +345,16 @@ func distribution(n plan.Node) ([]int, bool) {
 		return throughGroups(n.Input, n.Groups)
 	case *plan.WindowAggregate:
 		return throughGroups(n.Input, n.Groups)
+	case *plan.Match:
+		return matchDistribution(n)
 	case *plan.Join:
-		return joinDistribution(n)
+		return joinDistribution(n.Kind, n.Left, n.LeftKeys, n.RightKeys)
+	case *plan.WindowJoin:
+		return joinDistribution(n.Kind, n.Left, n.LeftKeys, n.RightKeys)
+	case *plan.TemporalJoin:
+		return joinDistribution(n.Kind, n.Left, n.LeftKeys, n.RightKeys)
+	case *plan.IntervalJoin:
+		return joinDistribution(n.Kind, n.Left, n.LeftKeys, n.RightKeys)
 	}
 	return distribution(n.Inputs()[0])
 }
@@ -339,14 +372,14 @@ func throughGroups(in plan.Node, groups []int) ([]int, bool) {
 }
 
 // joinDistribution is that of the side whose rows all keep their values.
-func joinDistribution(n *plan.Join) ([]int, bool) {
-	switch n.Kind {
+func joinDistribution(kind plan.JoinKind, left plan.Node, leftKeys, rightKeys []int) ([]int, bool) {
+	switch kind {
 	case plan.Full:
-		return nil, len(n.LeftKeys) == 0
+		return nil, len(leftKeys) == 0
 	case plan.Right:
-		return shift(n.RightKeys, len(n.Left.Fields())), true
+		return shift(rightKeys, len(left.Fields())), true
 	}
-	return n.LeftKeys, true
+	return leftKeys, true
 }
 
 // exchange brings rows to the worker of their keys, if they are not there.

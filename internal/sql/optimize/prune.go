@@ -101,6 +101,16 @@ func (p *pruner) node(n plan.Node, use []int) pruned {
 		return p.sort(n, use)
 	case *plan.LogicalRank:
 		return p.rank(n, use)
+	case *plan.LogicalExpand:
+		in := p.exact(n.Input, all(len(n.Input.Fields())))
+		return pruned{n.WithInputs([]plan.Node{in}), all(len(n.Fields()))}
+	case *plan.LogicalReplicate:
+		in := p.exact(n.Input, all(len(n.Input.Fields())))
+		return pruned{&plan.LogicalReplicate{Input: in}, all(len(n.Fields()))}
+	case *plan.LogicalOver:
+		return p.over(n, use)
+	case *plan.LogicalMatch:
+		return p.match(n)
 	case *plan.LogicalUnion:
 		return p.union(n, use)
 	}
@@ -258,7 +268,7 @@ func cheapest(fields []types.Field) int {
 
 func (p *pruner) window(n *plan.LogicalWindow, use []int) pruned {
 	k := len(n.Input.Fields())
-	below := []int{n.Time}
+	below := append([]int{n.Time}, n.Partition...)
 	for _, c := range use {
 		if c < k {
 			below = append(below, c)
@@ -266,7 +276,10 @@ func (p *pruner) window(n *plan.LogicalWindow, use []int) pruned {
 	}
 	in := p.node(n.Input, below)
 	w := *n
-	w.Input, w.Time = in.node, in.to[n.Time]
+	w.Input, w.Time, w.Partition = in.node, in.to[n.Time], nil
+	for _, c := range n.Partition {
+		w.Partition = append(w.Partition, in.to[c])
+	}
 	to := slices.Clone(in.to)
 	for i := range 3 {
 		to = append(to, len(in.node.Fields())+i)
@@ -346,6 +359,12 @@ func (p *pruner) join(n *plan.LogicalJoin, use []int) pruned {
 			right = append(right, c-k)
 		}
 	}
+	if n.AsOf != nil {
+		left = append(left, n.AsOf.Time)
+		if i := rowtime(n.Right); i >= 0 && !n.AsOf.Proc {
+			right = append(right, i)
+		}
+	}
 	l, r := p.node(n.Left, left), p.node(n.Right, right)
 	l.node, r.node = p.narrow(&l, left), p.narrow(&r, right)
 	width := len(l.node.Fields())
@@ -358,6 +377,11 @@ func (p *pruner) join(n *plan.LogicalJoin, use []int) pruned {
 	}
 	j := *n
 	j.Left, j.Right, j.Cond = l.node, r.node, both.expr(n.Cond)
+	if n.AsOf != nil {
+		asOf := *n.AsOf
+		asOf.Time = l.to[asOf.Time]
+		j.AsOf = &asOf
+	}
 	both.to = both.to[:len(n.Fields())]
 	both.node = &j
 	return both

@@ -17,7 +17,7 @@ import (
 // number is taken; its other parts stay above, for they must not see other
 // numbers.
 func findRanks(n plan.Node) (plan.Node, error) {
-	n, err := plan.Rewrite(n, func(n plan.Node) (plan.Node, error) {
+	return plan.Rewrite(n, func(n plan.Node) (plan.Node, error) {
 		f, ok := n.(*plan.LogicalFilter)
 		if !ok {
 			return n, nil
@@ -31,10 +31,6 @@ func findRanks(n plan.Node) (plan.Node, error) {
 		}
 		return n, nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	return n, checkOvers(n)
 }
 
 // overColumn is the projection's only window function; -1 if there is none, or
@@ -45,32 +41,12 @@ func overColumn(p *plan.LogicalProject) int {
 		if !rex.HasOver(e) {
 			continue
 		}
-		if _, plain := e.(*rex.Over); !plain || at >= 0 {
+		if o, plain := e.(*rex.Over); !plain || o.Name != "ROW_NUMBER" || at >= 0 {
 			return -1
 		}
 		at = i
 	}
 	return at
-}
-
-// checkOvers refuses the window functions that are left.
-func checkOvers(n plan.Node) error {
-	var err error
-	plan.Walk(n, func(n plan.Node) {
-		p, ok := n.(*plan.LogicalProject)
-		if !ok {
-			return
-		}
-		for _, e := range p.Exprs {
-			rex.Walk(e, func(e rex.Expr) bool {
-				if o, ok := e.(*rex.Over); ok && err == nil {
-					err = errorAt(o.At, "ROW_NUMBER() OVER is supported as a Top-N only: put it into a sub-query and select WHERE rn <= N from it, or write QUALIFY")
-				}
-				return true
-			})
-		}
-	})
-	return err
 }
 
 func rank(f *plan.LogicalFilter, p *plan.LogicalProject, number int) plan.Node {

@@ -5,6 +5,7 @@
 //	constant   compute what is constant
 //	filter     move conditions towards the sources
 //	rank       find Top-N
+//	over       give other window functions an operator
 //	prune      read and carry only the columns that are used
 //	convert    choose operators: calc, window, join, sort; place exchanges
 //	changelog  decide for every edge which row kinds are on it
@@ -32,6 +33,7 @@ var logicalRules = []rule{
 	{"constant", foldConstants},
 	{"filter", pushFilters},
 	{"rank", findRanks},
+	{"over", findOvers},
 }
 
 func errorAt(at parser.Pos, format string, args ...any) error {

@@ -16,6 +16,7 @@ type AggCall struct {
 	Args     []int
 	Filter   int // -1: no FILTER
 	Distinct bool
+	Offset   int // of LAG
 	T        types.Type
 	Out      string // the name of the result's column
 }
@@ -27,7 +28,10 @@ func (a *AggCall) text(name func(int) string, star, suffix string) string {
 		args[i] = name(c)
 	}
 	list := strings.Join(args, ", ")
-	if len(args) == 0 {
+	if a.Name == "LAG" {
+		list += ", " + strconv.Itoa(a.Offset)
+	}
+	if len(args) == 0 && a.Fn != nil {
 		list = star
 	}
 	if a.Distinct {
@@ -60,6 +64,15 @@ func (a AggCall) Remap(to func(int) int) AggCall {
 		a.Filter = to(a.Filter)
 	}
 	return a
+}
+
+// overFields are the columns of an OVER: those of its input, then the results.
+func overFields(in []types.Field, calls []AggCall) []types.Field {
+	out := append([]types.Field{}, in...)
+	for _, c := range calls {
+		out = append(out, types.Field{Name: c.Out, Type: c.T})
+	}
+	return out
 }
 
 // AggColumns are the input columns that an aggregation uses: its groups, then

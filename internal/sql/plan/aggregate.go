@@ -99,6 +99,8 @@ type WindowAggregate struct {
 	// and End are the columns with their bounds.
 	Time       int
 	Start, End int
+	// Grouped: the window stands in GROUP BY.
+	Grouped bool
 	// TimeType is the type of the time attribute.
 	TimeType   types.Type
 	Properties []WindowProperty
@@ -129,15 +131,27 @@ func (n *WindowAggregate) Fields() []types.Field {
 func (n *WindowAggregate) Text(style rex.Style) string {
 	names := FieldNames(n.Input)
 	s := "WindowAggregate("
+	if n.Grouped {
+		s = "GroupWindowAggregate("
+	}
 	if len(n.Groups) > 0 {
 		s += "groupBy=[" + columnList(n.Input, n.Groups) + "], "
 	}
-	if n.Time >= 0 {
+	switch {
+	case n.Grouped:
+		s += "window=[" + n.Window.grouped(names[n.Time]) + "]"
+	case n.Time >= 0 && n.Window.Kind == Session:
+		s += "window=[" + partitioned(n.Window.overTime(names[n.Time]), names, n.Groups) + "]"
+	case n.Time >= 0:
 		s += "window=[" + n.Window.overTime(names[n.Time]) + "]"
-	} else {
+	default:
 		s += "window=[" + n.Window.overWindow(names[n.Start], names[n.End]) + "]"
 	}
-	items := callTexts(n.Input, n.Groups, n.Calls, style, "")
+	suffix := ""
+	if Retracts(n.Input) {
+		suffix = "_RETRACT"
+	}
+	items := callTexts(n.Input, n.Groups, n.Calls, style, suffix)
 	for i, p := range n.Properties {
 		if style == rex.Identity {
 			items = append(items, p.text())
@@ -154,6 +168,8 @@ type WindowFunction struct {
 	Input  Node
 	Window Window
 	Time   int
+	// Partition are the keys that a SESSION belongs to.
+	Partition []int
 }
 
 func (n *WindowFunction) Inputs() []Node { return []Node{n.Input} }
@@ -170,5 +186,6 @@ func (n *WindowFunction) Fields() []types.Field {
 }
 
 func (n *WindowFunction) Text(rex.Style) string {
-	return "WindowTableFunction(window=[" + n.Window.overTime(n.Input.Fields()[n.Time].Name) + "])"
+	names := FieldNames(n.Input)
+	return "WindowTableFunction(window=[" + partitioned(n.Window.overTime(names[n.Time]), names, n.Partition) + "])"
 }

@@ -39,9 +39,6 @@ type Join struct {
 	// nil if there are none.
 	LeftUnique, RightUnique []int
 	LeftSpec, RightSpec     UniqueKey
-	// OnWindow: both bounds of a window are equated, so that the rows' event
-	// times stay in step with the watermark.
-	OnWindow bool
 	// LeftTTL and RightTTL are hints for each input's rows.
 	LeftTTL, RightTTL StateTTL
 	memo              remembered
@@ -56,11 +53,9 @@ func (n *Join) WithInputs(in []Node) Node {
 }
 
 func (n *Join) Fields() []types.Field {
-	return n.memo.get([4]any{n.Left, n.Right, n.OnWindow, n.Kind}, func() []types.Field {
+	return n.memo.get([4]any{n.Left, n.Right, n.Kind}, func() []types.Field {
 		out := slices.Clone(joinFields(n.Left.Fields(), n.Right.Fields(), n.Kind))
-		if !n.OnWindow || n.Kind != Inner {
-			stripTime(out)
-		}
+		stripTime(out)
 		return out
 	})
 }

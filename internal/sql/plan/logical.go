@@ -45,7 +45,11 @@ type LogicalWindow struct {
 	Input  Node
 	Window Window
 	Time   int
-	At     parser.Pos
+	// Partition are the keys that a SESSION belongs to.
+	Partition []int
+	// Grouped: it stands in GROUP BY, where a session belongs to the other groups.
+	Grouped bool
+	At      parser.Pos
 }
 
 // LogicalAggregate groups by columns of its input and aggregates others.
@@ -81,9 +85,19 @@ type LogicalJoin struct {
 	Left, Right Node
 	Kind        JoinKind
 	Cond        rex.Expr
+	// AsOf: the right side as it was at a time of the left row's; nil: all of it.
+	AsOf *AsOf
 	// LeftTTL and RightTTL are hints for each input's rows.
 	LeftTTL, RightTTL StateTTL
 	memo              remembered
+}
+
+// AsOf is FOR SYSTEM_TIME AS OF a column of the left side: an event time, or the
+// processing time, which looks a table up.
+type AsOf struct {
+	Time int
+	Proc bool
+	At   parser.Pos
 }
 
 // SortKey is a column to sort by.
@@ -111,6 +125,17 @@ type LogicalRank struct {
 	Number     bool
 	NumberName string
 	At         parser.Pos
+}
+
+// LogicalOver adds columns that are computed over the rows before each row, in the
+// order of a time attribute. Calls without a function are ranks.
+type LogicalOver struct {
+	Input     Node
+	Partition []int
+	Time      int
+	Frame     rex.Frame
+	Calls     []AggCall
+	At        parser.Pos
 }
 
 // LogicalUnion is UNION ALL; its inputs have the same types.
@@ -148,6 +173,7 @@ func (n *LogicalAggregate) Inputs() []Node { return []Node{n.Input} }
 func (n *LogicalJoin) Inputs() []Node      { return []Node{n.Left, n.Right} }
 func (n *LogicalSort) Inputs() []Node      { return []Node{n.Input} }
 func (n *LogicalRank) Inputs() []Node      { return []Node{n.Input} }
+func (n *LogicalOver) Inputs() []Node      { return []Node{n.Input} }
 func (n *LogicalUnion) Inputs() []Node     { return n.In }
 func (n *LogicalValues) Inputs() []Node    { return nil }
 func (n *LogicalSink) Inputs() []Node      { return []Node{n.Input} }
@@ -201,6 +227,12 @@ func (n *LogicalSort) WithInputs(in []Node) Node {
 }
 
 func (n *LogicalRank) WithInputs(in []Node) Node {
+	c := *n
+	c.Input = in[0]
+	return &c
+}
+
+func (n *LogicalOver) WithInputs(in []Node) Node {
 	c := *n
 	c.Input = in[0]
 	return &c

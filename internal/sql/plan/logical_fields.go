@@ -7,9 +7,23 @@ import (
 	"github.com/millrace/millrace/internal/types"
 )
 
-func (n *LogicalScan) Fields() []types.Field   { return n.Table.ScanFields() }
-func (n *LogicalFilter) Fields() []types.Field { return n.Input.Fields() }
-func (n *LogicalSort) Fields() []types.Field   { return n.Input.Fields() }
+func (n *LogicalScan) Fields() []types.Field { return n.Table.ScanFields() }
+
+// Fields: a condition on a join may be what keeps its time attributes, if it were
+// part of the join, which it will become.
+func (n *LogicalFilter) Fields() []types.Field { return n.merged().Fields() }
+
+// merged is the join with the filter in it, where there is one that can have it.
+func (n *LogicalFilter) merged() Node {
+	j, ok := n.Input.(*LogicalJoin)
+	if !ok || j.Kind != Inner || j.AsOf != nil {
+		return n.Input
+	}
+	c := *j
+	c.Cond = rex.And(append(slices.Clone(rex.Conjuncts(j.Cond)), rex.Conjuncts(n.Cond)...)...)
+	return &c
+}
+func (n *LogicalSort) Fields() []types.Field { return n.Input.Fields() }
 func (n *LogicalUnion) Fields() []types.Field {
 	if n.out != nil {
 		return slices.Clone(n.out)
@@ -19,6 +33,12 @@ func (n *LogicalUnion) Fields() []types.Field {
 
 func (n *LogicalValues) Fields() []types.Field { return n.Out }
 func (n *LogicalSink) Fields() []types.Field   { return n.Input.Fields() }
+
+// ByWindow says whether both bounds of a window are among the partition's columns.
+func (n *LogicalRank) ByWindow() bool {
+	w := WindowOf(n.Input)
+	return w != nil && slices.Contains(n.Partition, w.Start) && slices.Contains(n.Partition, w.End)
+}
 
 func (n *LogicalRank) Fields() []types.Field {
 	out := slices.Clone(n.Input.Fields())
@@ -77,6 +97,9 @@ func (n *LogicalAggregate) Fields() []types.Field {
 
 // OnWindow says whether the join equates both bounds of the same window.
 func (n *LogicalJoin) OnWindow() bool {
+	if n.AsOf != nil {
+		return false
+	}
 	l, r := WindowOf(n.Left), WindowOf(n.Right)
 	if l == nil || r == nil || l.Window != r.Window || l.Start < 0 || l.End < 0 || r.Start < 0 || r.End < 0 {
 		return false
@@ -102,15 +125,31 @@ func isColumn(e rex.Expr, i int) bool {
 }
 
 // Fields: a row of a join may come long after the watermark has passed its event
-// time, unless window is joined with window; so the time attributes are lost.
+// time, unless window is joined with window, or rows with others near them; so the
+// time attributes are lost.
 func (n *LogicalJoin) Fields() []types.Field {
 	return n.memo.get([4]any{n.Left, n.Right, n.Cond, n.Kind}, func() []types.Field {
-		out := slices.Clone(joinFields(n.Left.Fields(), n.Right.Fields(), n.Kind))
-		if n.Kind != Inner || !n.OnWindow() {
+		left, right := n.Left.Fields(), n.Right.Fields()
+		out := slices.Clone(joinFields(left, right, n.Kind))
+		if n.AsOf != nil {
+			stripTime(out[len(left):]) // the left side's rows come as they came
+			return out
+		}
+		if !n.OnWindow() && n.interval(left, right) == nil {
 			stripTime(out)
 		}
 		return out
 	})
+}
+
+// interval is that of an interval join; nil if it is none. There is none of semi
+// and anti joins, as in Flink.
+func (n *LogicalJoin) interval(left, right []types.Field) *Interval {
+	if n.Kind > Full {
+		return nil
+	}
+	iv, _ := IntervalOf(left, right, n.Cond)
+	return iv
 }
 
 // joinFields are the columns of a join; what an outer join fills up is nullable.

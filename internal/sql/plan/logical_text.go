@@ -46,7 +46,14 @@ func (n *LogicalWatermark) Text(rex.Style) string {
 func (n *LogicalWindow) Text(rex.Style) string {
 	w := n.Window
 	args := []string{fmt.Sprintf("DESCRIPTOR($%d)", n.Time)}
-	if w.Kind != Tumble {
+	if len(n.Partition) > 0 {
+		keys := make([]string, len(n.Partition))
+		for i, k := range n.Partition {
+			keys[i] = dollar(k)
+		}
+		args = append([]string{"PARTITION BY(" + strings.Join(keys, ", ") + ")"}, args...)
+	}
+	if w.Kind == Hop || w.Kind == Cumulate {
 		args = append(args, interval(w.Step))
 	}
 	args = append(args, interval(w.Size))
@@ -94,6 +101,9 @@ func (n *LogicalAggregate) Text(rex.Style) string {
 
 func (n *LogicalJoin) Text(rex.Style) string {
 	kind := [...]string{"inner", "left", "right", "full", "semi", "anti"}[n.Kind]
+	if n.AsOf != nil {
+		return fmt.Sprintf("LogicalJoin(condition=[%s], joinType=[%s], asOf=[$%d])", logical(n.Cond), kind, n.AsOf.Time)
+	}
 	return fmt.Sprintf("LogicalJoin(condition=[%s], joinType=[%s])", logical(n.Cond), kind)
 }
 

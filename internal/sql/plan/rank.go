@@ -43,7 +43,6 @@ func (n *Rank) WithInputs(in []Node) Node {
 
 func (n *Rank) Fields() []types.Field {
 	out := append([]types.Field{}, n.Input.Fields()...)
-	stripTime(out)
 	if n.Number {
 		out = append(out, types.Field{Name: n.NumberName, Type: types.TBigInt.Required()})
 	}
@@ -91,9 +90,7 @@ func (n *Deduplicate) WithInputs(in []Node) Node {
 }
 
 func (n *Deduplicate) Fields() []types.Field {
-	out := append([]types.Field{}, n.Input.Fields()...)
-	stripTime(out)
-	return out
+	return append([]types.Field{}, n.Input.Fields()...)
 }
 
 func (n *Deduplicate) Text(rex.Style) string {

@@ -16,6 +16,8 @@ type Sink struct {
 	// Materialize: the query does not keep the rows of one primary key together;
 	// one of them is chosen before the sink.
 	Materialize bool
+	// First: of these the oldest one (ON CONFLICT DO NOTHING), not the newest.
+	First bool
 	// Keys is the primary key among the input's columns.
 	Keys []int
 	// NotNull are the columns in which the query may have a NULL and the table

@@ -2,7 +2,10 @@ package plan
 
 import (
 	"fmt"
+	"strings"
 	"time"
+
+	"github.com/millrace/millrace/internal/types"
 )
 
 // WindowKind is the kind of a window table function.
@@ -13,9 +16,10 @@ const (
 	Tumble WindowKind = iota
 	Hop
 	Cumulate
+	Session
 )
 
-var windowNames = [...]string{Tumble: "TUMBLE", Hop: "HOP", Cumulate: "CUMULATE"}
+var windowNames = [...]string{Tumble: "TUMBLE", Hop: "HOP", Cumulate: "CUMULATE", Session: "SESSION"}
 
 // String is the function's name.
 func (k WindowKind) String() string { return windowNames[k] }
@@ -25,7 +29,7 @@ func (k WindowKind) String() string { return windowNames[k] }
 // a slice, and the slices of a window are combined when it fires.
 type Window struct {
 	Kind WindowKind
-	Size int64 // of CUMULATE: the largest
+	Size int64 // of CUMULATE: the largest; of SESSION: the gap
 	Step int64 // HOP's slide, CUMULATE's step, TUMBLE's size
 	// Offset moves the windows' starts away from the epoch.
 	Offset int64
@@ -41,6 +45,8 @@ func (w Window) lengths() string {
 		s = "size=[" + length(w.Size) + "], slide=[" + length(w.Step) + "]"
 	case Cumulate:
 		s = "max_size=[" + length(w.Size) + "], step=[" + length(w.Step) + "]"
+	case Session:
+		s = "gap=[" + length(w.Size) + "]"
 	}
 	if w.Offset != 0 {
 		s += ", offset=[" + length(w.Offset) + "]"
@@ -56,6 +62,26 @@ func (w Window) overTime(col string) string {
 
 func (w Window) overWindow(start, end string) string {
 	return fmt.Sprintf("%s(win_start=[%s], win_end=[%s], %s)", w.Kind, start, end, w.lengths())
+}
+
+// grouped is a group window of a time column, as they were written before there
+// were window functions.
+func (w Window) grouped(col string) string {
+	switch w.Kind {
+	case Hop:
+		return fmt.Sprintf("SlidingGroupWindow('w$, %s, %d, %d)", col, w.Size, w.Step)
+	case Session:
+		return fmt.Sprintf("SessionGroupWindow('w$, %s, %d)", col, w.Size)
+	}
+	return fmt.Sprintf("TumblingGroupWindow('w$, %s, %d)", col, w.Size)
+}
+
+// partitioned adds the keys that a session belongs to.
+func partitioned(window string, names []string, keys []int) string {
+	if len(keys) == 0 {
+		return window
+	}
+	return strings.TrimSuffix(window, ")") + ", partition keys=[" + strings.Join(pick(names, keys), ", ") + "])"
 }
 
 // length writes milliseconds with the largest unit that divides them.
@@ -77,8 +103,10 @@ func length(ms int64) string {
 type WindowColumns struct {
 	Window           Window
 	Start, End, Time int
-	// TimeAttr says that the window's time is the processing time.
+	// Proctime says that the window's time is the processing time.
 	Proctime bool
+	// TimeType is the type of the window's time attribute.
+	TimeType types.Type
 }
 
 // WindowOf finds out which window the rows of a logical node belong to; nil if
@@ -88,9 +116,11 @@ func WindowOf(n Node) *WindowColumns {
 	switch n := n.(type) {
 	case *LogicalWindow:
 		k := len(n.Input.Fields())
-		return &WindowColumns{Window: n.Window, Start: k, End: k + 1, Time: k + 2, Proctime: n.Proctime()}
+		return &WindowColumns{
+			Window: n.Window, Start: k, End: k + 1, Time: k + 2, Proctime: n.Proctime(), TimeType: n.Input.Fields()[n.Time].Type.Required(),
+		}
 	case *LogicalFilter:
-		return WindowOf(n.Input)
+		return WindowOf(n.merged())
 	case *LogicalProject:
 		return projectWindow(WindowOf(n.Input), n)
 	case *LogicalAggregate:
@@ -99,6 +129,22 @@ func WindowOf(n Node) *WindowColumns {
 			return nil
 		}
 		return w.mapped(func(c int) int { return indexOf(n.Groups, c) })
+	case *LogicalExpand:
+		w := WindowOf(n.Input)
+		if w == nil {
+			return nil
+		}
+		return w.mapped(func(c int) int {
+			if !n.Keeps(c) {
+				return -1
+			}
+			return c
+		})
+	case *LogicalRank:
+		if !n.ByWindow() {
+			return nil
+		}
+		return WindowOf(n.Input)
 	case *LogicalJoin:
 		if !n.OnWindow() {
 			return nil

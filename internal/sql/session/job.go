@@ -31,9 +31,7 @@ func (s *Session) plan(stmt parser.Stmt) (st *plan.Statement, does *accesses, er
 		p := optimize.Planner{Catalog: c, Options: optimize.Options{
 			Batch:    s.batch(),
 			Location: location,
-			Env: connector.Env{
-				Now: s.options.Now, Location: location, Params: s.settings, May: does.env(), Delivery: s.delivery(), Forgetful: s.forgetful(),
-			},
+			Env:      s.env(does),
 		}}
 		st, err = p.Plan(stmt)
 		return at(stmt, err)
@@ -50,6 +48,14 @@ func (s *Session) plan(stmt parser.Stmt) (st *plan.Statement, does *accesses, er
 	return st, does, nil
 }
 
+// env is what connectors get of the session, for a statement that asks for rights.
+func (s *Session) env(does *accesses) connector.Env {
+	location, _ := zone(s.value("table.local-time-zone"))
+	return connector.Env{
+		Now: s.options.Now, Location: location, Params: s.settings, May: does.env(), Delivery: s.delivery(), Forgetful: s.forgetful(),
+	}
+}
+
 func (s *Session) batch() bool { return s.value("execution.runtime-mode") == "batch" }
 
 func (s *Session) report(line string) {
@@ -60,7 +66,7 @@ func (s *Session) report(line string) {
 
 var nullRowTimes = map[string]engine.NullRowTime{"FAIL": engine.Fail, "DROP": engine.Drop, "SKIP_WATERMARK": engine.SkipWatermark}
 
-func (s *Session) lower(st *plan.Statement, collect connector.Sink) (*engine.Graph, error) {
+func (s *Session) lower(st *plan.Statement, does *accesses, collect connector.Sink) (*engine.Graph, error) {
 	location, _ := zone(s.value("table.local-time-zone"))
 	return lower.Graph(st, lower.Env{
 		Location:    location,
@@ -69,6 +75,7 @@ func (s *Session) lower(st *plan.Statement, collect connector.Sink) (*engine.Gra
 		DropNulls:   s.value("table.exec.sink.not-null-enforcer") == "DROP",
 		StateTTL:    s.stateTTL(),
 		Collect:     collect,
+		Late:        s.late(st, does),
 	})
 }
 
@@ -79,7 +86,7 @@ func (s *Session) query(ctx context.Context, stmt *parser.QueryStmt) (*Result, e
 		return nil, err
 	}
 	c := newCollector()
-	g, err := s.lower(st, c)
+	g, err := s.lower(st, does, c)
 	if err != nil {
 		return nil, at(stmt, err)
 	}
@@ -93,6 +100,11 @@ func (s *Session) insert(ctx context.Context, stmt parser.Stmt) (*Result, error)
 	if err != nil {
 		return nil, err
 	}
+	if sub.Savepoint != "" {
+		if err := s.MayUseFiles(); err != nil {
+			return nil, at(stmt, err)
+		}
+	}
 	job, err := s.host.Submit(ctx, sub)
 	if err != nil {
 		return nil, err
@@ -105,7 +117,7 @@ func (s *Session) submission(stmt parser.Stmt) (Submission, error) {
 	if err != nil {
 		return Submission{}, err
 	}
-	g, err := s.lower(st, nil)
+	g, err := s.lower(st, does, nil)
 	if err != nil {
 		return Submission{}, at(stmt, err)
 	}
@@ -117,6 +129,9 @@ func (s *Session) submission(stmt parser.Stmt) (Submission, error) {
 		User: user, Allowed: does.recheck(),
 		Name: s.jobName(st), Text: parser.Padded(stmt), Database: s.database, Settings: s.Settings(), Dir: s.options.Dir,
 		Graph: g, Config: s.jobConfig(),
+		Savepoint:        s.either("execution.state-recovery.path", "execution.savepoint.path"),
+		AllowNonRestored: s.either("execution.state-recovery.ignore-unclaimed-state", "execution.savepoint.ignore-unclaimed-state") == "true",
+		Waited:           s.value("table.dml-sync") == "true",
 	}, nil
 }
 
@@ -168,7 +183,13 @@ func Replan(connectors []*connector.Factory, ddl []DDL, sub Submission, rights R
 	if err != nil {
 		return sub, err
 	}
-	s := New(planOnly{shared}, Options{Dir: sub.Dir, Settings: sub.Settings, Now: time.Now, Rights: rights})
+	return Plan(planOnly{shared}, sub, rights)
+}
+
+// Plan makes the job of a submission again, with the tables that a node has now and with
+// somebody's rights.
+func Plan(h Host, sub Submission, rights Rights) (Submission, error) {
+	s := New(h, Options{Dir: sub.Dir, Settings: sub.Settings, Now: time.Now, Rights: rights})
 	s.database = sub.Database
 	stmt, err := parser.ParseStatement(sub.Text)
 	if err != nil {
@@ -197,11 +218,11 @@ func Check(connectors []*connector.Factory, ddl []DDL, o Options, stmts []parser
 func (s *Session) check(stmt parser.Stmt) error {
 	switch stmt := stmt.(type) {
 	case *parser.QueryStmt:
-		st, _, err := s.plan(stmt)
+		st, does, err := s.plan(stmt)
 		if err != nil {
 			return err
 		}
-		_, err = s.lower(st, newCollector())
+		_, err = s.lower(st, does, newCollector())
 		return at(stmt, err)
 	case *parser.Execute:
 		return s.check(stmt.Stmt)

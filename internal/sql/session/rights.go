@@ -1,11 +1,8 @@
 package session
 
 import (
-	"fmt"
-
 	"github.com/millrace/millrace/internal/connector"
 	"github.com/millrace/millrace/internal/sql/catalog"
-	"github.com/millrace/millrace/internal/sql/parser"
 )
 
 // Operation is what is done to a resource, by Kafka's name.
@@ -40,7 +37,9 @@ const (
 //	create, drop, alter
 //	  a table            CREATE, DELETE, ALTER on its topic; ALTER on the cluster as above
 //	a view, a database … CREATE on the cluster, to drop or alter it ALTER
-//	SHOW JOBS, STOP JOB  DESCRIBE, ALTER on the cluster, for jobs of others
+//	SHOW, DESCRIBE,
+//	  STOP JOB           DESCRIBE, ALTER on the cluster, for jobs of others
+//	savepoints           ALTER on the cluster, to write and to read one
 type Rights interface {
 	// User is whose rights they are, as it is kept with the user's jobs.
 	User() User
@@ -162,19 +161,4 @@ func (s *Session) visibleJobs() []Job {
 
 func (s *Session) owns(j Job) bool {
 	return j.Owner().Principal == s.options.Rights.User().Principal
-}
-
-// mayStop says whether the user may stop a job. One that may not be seen is not there.
-func (s *Session) mayStop(j Job, stmt *parser.StopJob) error {
-	if s.options.Rights == nil || s.owns(j) {
-		return nil
-	}
-	if s.may(Describe, Cluster, "") != nil {
-		return noSuchJob(stmt)
-	}
-	return at(stmt, s.may(Alter, Cluster, ""))
-}
-
-func noSuchJob(stmt *parser.StopJob) error {
-	return &parser.Error{Pos: stmt.Pos(), Msg: fmt.Sprintf("there is no job '%s'; SHOW JOBS lists them", stmt.JobID)}
 }

@@ -166,23 +166,6 @@ func (s *Session) withCatalog(fn func(*catalog.Catalog) error) error {
 	return fn(shared.Catalog)
 }
 
-func (s *Session) stopJob(ctx context.Context, stmt *parser.StopJob) (*Result, error) {
-	if stmt.Savepoint || stmt.Drain {
-		return nil, unsupported(stmt, "STOP JOB WITH SAVEPOINT or WITH DRAIN")
-	}
-	for _, j := range s.host.Jobs() {
-		if j.ID() == stmt.JobID {
-			if err := s.mayStop(j, stmt); err != nil {
-				return nil, err
-			}
-			j.Cancel()
-			j.Wait(ctx)
-			return &Result{}, nil
-		}
-	}
-	return nil, noSuchJob(stmt)
-}
-
 func (s *Session) show(stmt *parser.Show) (*Result, error) {
 	if stmt.Create {
 		return s.showCreate(stmt)
@@ -286,19 +269,6 @@ func like(s, pattern string) bool {
 	}
 }
 
-func (s *Session) showJobs() *Result {
-	var rows [][]any
-	for _, j := range s.visibleJobs() {
-		st := j.Status()
-		started := ""
-		if !st.Started.IsZero() {
-			started = st.Started.UTC().Format("2006-01-02T15:04:05.000Z")
-		}
-		rows = append(rows, []any{j.ID(), st.Name, string(st.State), started})
-	}
-	return rowsResult(stringColumns("job id", "job name", "status", "start time"), rows)
-}
-
 func (s *Session) showCreate(stmt *parser.Show) (*Result, error) {
 	var text string
 	err := s.withCatalog(func(c *catalog.Catalog) error {
@@ -341,6 +311,9 @@ func (s *Session) object(c *catalog.Catalog, n parser.ObjectName) (any, error) {
 }
 
 func (s *Session) describe(stmt *parser.Describe) (*Result, error) {
+	if stmt.Kind == parser.KindJob {
+		return s.describeJob(stmt)
+	}
 	if stmt.Kind != parser.KindTable && stmt.Kind != parser.KindView {
 		return nil, unsupported(stmt, "DESCRIBE "+string(stmt.Kind))
 	}

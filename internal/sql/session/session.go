@@ -46,6 +46,12 @@ type Submission struct {
 	Graph *engine.Graph
 	// Config is made from the settings.
 	Config engine.Config
+	// Savepoint is the directory of the savepoint that the job begins with, or empty;
+	// AllowNonRestored lets state of it go that the job does not take.
+	Savepoint        string
+	AllowNonRestored bool
+	// Waited says that somebody waits for the job's end (table.dml-sync).
+	Waited bool
 	// User is who submitted it, and Allowed says whether that user may still do all that
 	// the job does; nil where nobody asks.
 	User    User

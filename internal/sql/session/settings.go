@@ -41,7 +41,7 @@ var settingsList = []setting{
 	{"execution.buffer-timeout.interval", "100 ms", "", checkDuration, false},
 	{"state.backend.type", "", "hashmap keeps a job's state in memory. Otherwise what there is no memory for goes to disk: rocksdb and pebble, which are one here, say so; it is the default, too.", checkEnum("hashmap", "rocksdb", "pebble"), true},
 	{"taskmanager.memory.managed.size", "", "Memory for a job's state, beyond which it goes to disk; if not set, the node's jobs share what it sets aside.", checkMemory, true},
-	{"restart-strategy.type", "none", "", nil, false},
+	{lateTopic, "", "Topic that the rows of INSERTs go to, as JSON, that come too late: with job, operator, reason, event time, the watermark they were late against and the window. Without it they are only counted.", nil, true},
 	{"sql-client.execution.result-mode", "tableau", "", checkEnum("table", "changelog", "tableau"), false},
 	{"table.dml-sync", "false", "An INSERT waits for the end of its job.", checkBool, true},
 	{"table.local-time-zone", "UTC", "Zone of TIMESTAMP_LTZ values and of windows over them.", checkZone, true},
@@ -58,10 +58,15 @@ var settingsList = []setting{
 	{"table.optimizer.distinct-agg.split.enabled", "false", "", checkBool, false},
 }
 
+// settingLists are all of them, by theme.
+var settingLists = [][]setting{settingsList, restartSettings, savepointSettings}
+
 func findSetting(name string) *setting {
-	for i := range settingsList {
-		if settingsList[i].name == name {
-			return &settingsList[i]
+	for _, list := range settingLists {
+		for i := range list {
+			if list[i].name == name {
+				return &list[i]
+			}
 		}
 	}
 	return nil
@@ -145,6 +150,11 @@ func (s *Session) setting(stmt *parser.Set) (*Result, error) {
 	}
 	if spec.check != nil {
 		if err := spec.check(o.Value); err != nil {
+			return nil, &parser.Error{Pos: o.ValuePos, Msg: fmt.Sprintf("setting '%s': %v", o.Key, err)}
+		}
+	}
+	if o.Key == lateTopic {
+		if err := s.checkLateTopic(o.Value); err != nil {
 			return nil, &parser.Error{Pos: o.ValuePos, Msg: fmt.Sprintf("setting '%s': %v", o.Key, err)}
 		}
 	}
@@ -254,9 +264,11 @@ func (s *Session) forgetful() bool { return s.duration("execution.checkpointing.
 
 // nearestSetting says which setting a misspelt name may mean.
 func nearestSetting(name string) string {
-	all := make([]string, len(settingsList))
-	for i, s := range settingsList {
-		all[i] = s.name
+	var all []string
+	for _, list := range settingLists {
+		for _, s := range list {
+			all = append(all, s.name)
+		}
 	}
 	best := catalog.Nearest(name, all)
 	if best == "" {

@@ -7,6 +7,8 @@
 package rex
 
 import (
+	"strconv"
+
 	"github.com/millrace/millrace/internal/function"
 	"github.com/millrace/millrace/internal/sql/parser"
 	"github.com/millrace/millrace/internal/types"
@@ -95,11 +97,38 @@ type Order struct {
 // in the select list of a logical projection until the optimizer has found out
 // which operator computes it.
 type Over struct {
-	Name      string
+	Name string
+	// Fn is an aggregate function, of Items; nil for a rank.
+	Fn       *function.AggregateFn
+	Items    []Expr
+	Distinct bool
+	Filter   Expr // nil: none
+	// Offset is LAG's.
+	Offset    int
 	Partition []Expr
 	Order     []Order
+	Frame     Frame
 	T         types.Type
 	At        parser.Pos
+}
+
+// Frame is the rows, or the time, before the current row; it ends there.
+type Frame struct {
+	Rows bool
+	// Preceding is a number of rows, or of milliseconds; below 0: unbounded.
+	Preceding int64
+}
+
+// String is the frame as plans show it.
+func (f Frame) String() string {
+	kind, from := "RANGE", "UNBOUNDED"
+	if f.Rows {
+		kind = "ROWS"
+	}
+	if f.Preceding >= 0 {
+		from = strconv.FormatInt(f.Preceding, 10)
+	}
+	return kind + " BETWEEN " + from + " PRECEDING AND CURRENT ROW"
 }
 
 // Marker stands in an expression for something that its maker replaces before
@@ -141,11 +170,15 @@ func (e *Case) Args() []Expr {
 	return out
 }
 
-// Args of an OVER are its partition keys, then its sort keys.
+// Args of an OVER are its arguments, its partition keys, its sort keys, and its
+// filter.
 func (e *Over) Args() []Expr {
-	out := append([]Expr{}, e.Partition...)
+	out := append(append([]Expr{}, e.Items...), e.Partition...)
 	for _, o := range e.Order {
 		out = append(out, o.X)
+	}
+	if e.Filter != nil {
+		out = append(out, e.Filter)
 	}
 	return out
 }
@@ -199,10 +232,18 @@ func (e *Case) WithArgs(args []Expr) Expr {
 
 func (e *Over) WithArgs(args []Expr) Expr {
 	c := *e
-	c.Partition = args[:len(e.Partition):len(e.Partition)]
+	take := func(n int) []Expr {
+		part := args[:n:n]
+		args = args[n:]
+		return part
+	}
+	c.Items, c.Partition = take(len(e.Items)), take(len(e.Partition))
 	c.Order = append([]Order{}, e.Order...)
-	for i := range c.Order {
-		c.Order[i].X = args[len(e.Partition)+i]
+	for i, x := range take(len(e.Order)) {
+		c.Order[i].X = x
+	}
+	if e.Filter != nil {
+		c.Filter = args[0]
 	}
 	return &c
 }

@@ -149,7 +149,18 @@ func (p *printer) call(e *Call) string {
 
 func (p *printer) over(e *Over) string {
 	var b strings.Builder
-	b.WriteString(e.Name + "() OVER (")
+	distinct, filter := "", ""
+	if e.Distinct {
+		distinct = "DISTINCT "
+	}
+	if e.Filter != nil {
+		filter = " FILTER " + p.expr(e.Filter)
+	}
+	items := p.list(e.Items)
+	if e.Name == "LAG" {
+		items += ", " + strconv.Itoa(e.Offset)
+	}
+	b.WriteString(e.Name + "(" + distinct + items + ")" + filter + " OVER (")
 	if len(e.Partition) > 0 {
 		b.WriteString("PARTITION BY " + p.list(e.Partition))
 	}
@@ -171,6 +182,9 @@ func (p *printer) over(e *Over) string {
 		} else {
 			b.WriteString(" NULLS LAST")
 		}
+	}
+	if e.Fn != nil {
+		b.WriteString(" " + e.Frame.String())
 	}
 	b.WriteString(")")
 	return b.String()
