@@ -32,7 +32,7 @@ func TestKilledProcess(t *testing.T) {
 		t.Skip("kills take a while")
 	}
 	seed := uint64(time.Now().UnixNano())
-	s := &simulation{T: t, random: rand.New(rand.NewPCG(seed, 5)), jobs: simJobs, power: newPower(vfs.NewMem())}
+	s := &simulation{T: t, random: rand.New(rand.NewPCG(seed, 5)), jobs: simJobs, power: newPower(vfs.NewMem()), acked: map[string]map[string]bool{}}
 	s.tell("seed %d", seed)
 	dir := t.TempDir()
 	text := simTables
