@@ -41,7 +41,7 @@ func (s *simulation) damagedJournal() (stopped bool) {
 	s.start()
 	s.jobs = simJobs[:1]
 	runScript(s.T, s.node, simTables+s.jobs[0].text)
-	s.rest()
+	s.openWindows()
 	s.produce(10 + s.random.IntN(40))
 	s.quiet()
 	failed := s.random.IntN(4) == 0

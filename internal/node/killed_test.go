@@ -32,7 +32,7 @@ func TestKilledProcess(t *testing.T) {
 		t.Skip("kills take a while")
 	}
 	seed := uint64(time.Now().UnixNano())
-	s := &simulation{T: t, random: rand.New(rand.NewPCG(seed, 5)), jobs: simJobs, power: newPower(vfs.NewMem())}
+	s := &simulation{T: t, random: rand.New(rand.NewPCG(seed, 5)), jobs: simJobs, power: newPower(vfs.NewMem()), acked: map[string]map[string]bool{}}
 	s.tell("seed %d", seed)
 	dir := t.TempDir()
 	text := simTables
@@ -45,6 +45,9 @@ func TestKilledProcess(t *testing.T) {
 		for s.node.broker.Metadata().Topic(topic) == nil {
 			time.Sleep(time.Millisecond)
 		}
+	}
+	for k := range simKeys { // as openWindows does
+		s.send("src", srcRecord(srcRow{ID: -1 - k, K: k, TS: simEarly}))
 	}
 	s.node.Close()
 	length := 10 * time.Second

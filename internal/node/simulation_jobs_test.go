@@ -35,11 +35,13 @@ CREATE TABLE top (k INT, rn BIGINT, id INT, v INT, PRIMARY KEY (k, rn) NOT ENFOR
   ('connector' = 'upsert-kafka', 'topic' = 'top', 'key.format' = 'json', 'value.format' = 'json', 'topic.partitions' = '2');
 `
 
-// simKeys is the number of keys, simFar a time that is later than all others.
+// simKeys is the number of keys; simEarly and simFar are times before and after all
+// others.
 const (
-	simKeys = 6
-	simFar  = "2030-01-01 00:00:00"
-	simTime = "2006-01-02 15:04:05"
+	simKeys  = 6
+	simEarly = "2025-01-01 00:00:00"
+	simFar   = "2030-01-01 00:00:00"
+	simTime  = "2006-01-02 15:04:05"
 )
 
 type srcRow struct {

@@ -112,7 +112,7 @@ func (s *simulation) run() {
 		text += j.text
 	}
 	runScript(s.T, s.node, text)
-	s.rest() // the jobs make the topics
+	s.openWindows()
 	for range 1 + s.random.IntN(4) {
 		s.arm()
 		s.produce(5 + s.random.IntN(40))
@@ -274,6 +274,17 @@ func (s *simulation) send(topic string, r *Record) bool {
 		}
 		s.acked[topic][value] = true
 	})
+}
+
+// openWindows lets the jobs make the topics, and sends an early row to each partition: one
+// that never had a row holds no watermark back, and what comes late then depends on when
+// the job reads it.
+func (s *simulation) openWindows() {
+	s.rest()
+	for k := range simKeys {
+		s.sent++
+		s.send("src", srcRecord(srcRow{ID: s.sent, K: k, TS: simEarly}))
+	}
 }
 
 // closeWindows has every partition's watermark pass all windows.
