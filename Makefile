@@ -37,7 +37,7 @@ kill: ## the kill test for ten minutes (CI runs a short form)
 simulation: ## nodes with jobs on a disk that loses what was not synced, for an hour (CI runs half a minute)
 	MILLRACE_SIMULATION_MINUTES=60 go test -count 1 -timeout 90m -v -run TestSimulation ./internal/node
 
-metamorphic: ## every SQL case in a thousand ways, killed and restored (CI runs two rounds)
+metamorphic: ## every SQL case in a thousand ways, killed and restored (CI runs one round)
 	MILLRACE_METAMORPHIC_SEED=$$(date +%s) MILLRACE_METAMORPHIC_ROUNDS=300 go test -count 1 -timeout 90m -v -run TestMetamorphic ./internal/sql/lower
 
 oracle-kafka: peers ## record Apache Kafka's answers to the conversations of test/differential

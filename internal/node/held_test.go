@@ -5,6 +5,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/millrace/millrace/internal/commitlog"
 	_ "github.com/millrace/millrace/internal/format/json"
@@ -41,6 +42,9 @@ func TestHeldBack(t *testing.T) {
 	id := execute("INSERT INTO b SELECT x FROM a") // the third record of the system topic
 	execute("SET 'table.dml-sync' = 'true'")
 	execute("INSERT INTO a VALUES (1)")
+	for n.broker.Metadata().Topic("b") == nil { // the job makes it
+		time.Sleep(time.Millisecond)
+	}
 	b, err := n.broker.Metadata().Partition("b", 0)
 	if err != nil {
 		t.Fatal(err)

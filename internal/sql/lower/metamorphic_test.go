@@ -28,11 +28,11 @@ import (
 // one answer, that of one worker that nobody disturbed.
 //
 // A failure names its seed. MILLRACE_METAMORPHIC_SEED runs that seed only, and
-// MILLRACE_METAMORPHIC_ROUNDS that many instead of two. A case whose answer depends on how
-// the rows of two tables meet (ties, versions that come late), or on whether a window has fired when what it counted is taken
+// MILLRACE_METAMORPHIC_ROUNDS that many instead of one. A case whose answer depends on how
+// the rows of one tables meet (ties, versions that come late), or on whether a window has fired when what it counted is taken
 // back, says "anyorder": its random rows are left out.
 func TestMetamorphic(t *testing.T) {
-	rounds, seed := number("MILLRACE_METAMORPHIC_ROUNDS", 2), uint64(number("MILLRACE_METAMORPHIC_SEED", 0))
+	rounds, seed := number("MILLRACE_METAMORPHIC_ROUNDS", 1), uint64(number("MILLRACE_METAMORPHIC_SEED", 0))
 	if seed == 0 {
 		seed = 1 // a change that breaks nothing must not find a failure by luck; make metamorphic goes on with others
 	}
