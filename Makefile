@@ -1,6 +1,6 @@
 # Bare `make` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help build test peers short race fuzz kill clients oracle oracle-kafka bench
+.PHONY: help build test peers short race fuzz kill simulation metamorphic clients oracle oracle-kafka bench
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,7 +32,13 @@ fuzz: ## every fuzzer for a minute each
 	    echo "$$pkg $$f"; go test -run '^$$' -fuzz "^$$f\$$" -fuzztime 60s $$pkg || exit 1; done || exit 1; done
 
 kill: ## the kill test for ten minutes (CI runs a short form)
-	MILLRACE_KILL_MINUTES=10 go test -count 1 -timeout 30m -run Kill ./test/...
+	MILLRACE_KILL_MINUTES=10 go test -count 1 -timeout 60m -run Kill ./test/... ./internal/node
+
+simulation: ## nodes with jobs on a disk that loses what was not synced, for an hour (CI runs half a minute)
+	MILLRACE_SIMULATION_MINUTES=60 go test -count 1 -timeout 90m -v -run TestSimulation ./internal/node
+
+metamorphic: ## every SQL case in a thousand ways, killed and restored (CI runs three rounds)
+	MILLRACE_METAMORPHIC_SEED=$$(date +%s) MILLRACE_METAMORPHIC_ROUNDS=300 go test -count 1 -timeout 90m -v -run TestMetamorphic ./internal/sql/lower
 
 oracle-kafka: peers ## record Apache Kafka's answers to the conversations of test/differential
 	go test -count 1 -run TestRecord ./test/differential -args -oracle

@@ -94,7 +94,9 @@ func (l *Log) Retain(now time.Time) (deleted int, err error) {
 	}
 	rest := *l.segments.Load()
 	for _, s := range rest[:len(rest)-1] {
-		s.trim()
+		if !l.unsynced(s) { // a round is going to write its indexes and their checksums
+			s.trim()
+		}
 	}
 	return deleted, err
 }

@@ -4,6 +4,8 @@ import (
 	"math"
 	"testing"
 	"time"
+
+	"github.com/millrace/millrace/internal/vfs"
 )
 
 func TestSegmentAge(t *testing.T) {
@@ -24,5 +26,26 @@ func TestSegmentAge(t *testing.T) {
 		if got := cfg.segmentAge(c.seed); got < c.want-time.Second || got > c.want || got <= 0 {
 			t.Errorf("%+v: %v", c, got)
 		}
+	}
+}
+
+// TestRetainBeforeSealed: a segment that was closed and waits for its round keeps its
+// indexes in memory, also if its files have them all.
+func TestRetainBeforeSealed(t *testing.T) {
+	l := mustOpen(t, Options{FS: vfs.NewMem(), Dir: "p", Config: testConfig(), Syncer: manualSyncer()})
+	defer l.Close()
+	l.round.markEvery = 1 // each round writes the active segment's indexes
+	mustAppend(t, l, testBatch{n: 3, size: 1000, ts: 5})
+	mustAppend(t, l, testBatch{n: 1, size: 100, ts: 6})
+	syncNow(l)
+	mustAppend(t, l, testBatch{n: 3, size: 1000, ts: 7})
+	for range 2 { // what was used since the last time is kept anyway
+		if _, err := l.Retain(time.UnixMilli(8)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	syncNow(l)
+	if n := len(contents(t, l, 0, HighWatermark)); n != 7 {
+		t.Errorf("%d records", n)
 	}
 }

@@ -22,6 +22,7 @@ import (
 	logconn "github.com/millrace/millrace/internal/connector/log"
 	"github.com/millrace/millrace/internal/connector/nexmark"
 	"github.com/millrace/millrace/internal/connector/print"
+	"github.com/millrace/millrace/internal/engine"
 	"github.com/millrace/millrace/internal/engine/state"
 	"github.com/millrace/millrace/internal/gateway"
 	"github.com/millrace/millrace/internal/sql/catalog"
@@ -63,7 +64,8 @@ type Config struct {
 	// Hook is called at named points around a commit; see engine.Config.
 	Hook func(point string)
 
-	files vfs.FS // of tests, in the place of the memory's
+	files vfs.FS               // of tests, in the place of the memory's
+	tune  func(*engine.Config) // of tests, that run jobs in ways which SQL does not ask for
 }
 
 // Node is an open node. It is safe for concurrent use.

@@ -163,6 +163,9 @@ func (j *job) strategy(s *session.Submission) restarts {
 func (j *job) runOnce(ctx context.Context, s session.Submission) error {
 	e := j.entry()
 	s.Config.Hook, s.Config.Tracer = j.node.config.Hook, j.node.tracer
+	if j.node.config.tune != nil {
+		j.node.config.tune(&s.Config)
+	}
 	spec := engine.JobSpec{ID: e.ID, Name: e.Name, Graph: s.Graph, Config: s.Config}
 	if !s.Config.Forgetful {
 		log, err := j.journalFor(ctx, s.Graph)

@@ -17,8 +17,8 @@ type Recovered struct {
 	Splits [][]SplitMark
 	Nodes  []NodeMark
 	Tokens [][]byte
-	// Damage was found where it cost nothing that was committed: behind the last
-	// commit record, between two runs, in pieces of a snapshot that is not used.
+	// Damage was found where it cost nothing that was committed: between two runs of
+	// which the later knows the other, in pieces of a snapshot that is not used.
 	Damage []Damage
 
 	log      Log
@@ -48,8 +48,9 @@ func (d Damage) String() string {
 // Damage that is known to have cost nothing is reported. Any other is refused,
 // because it is not known what the job has lost:
 //
-//	… commit │ open state ✗                       the last commit counts
-//	… commit │ open state ✗ │ open … commit       if that run says which it follows
+//	… commit │ open state                         the last commit counts
+//	… commit │ open state ✗                       refused: it may have been a commit record
+//	… commit │ open state ✗ │ open …              if that run says that it follows the commit
 //	… │ open piece ✗ state commit                 an older snapshot is used
 //	… │ open piece state ✗ commit                 refused
 //	… ✗ … │ begin … complete …                    nothing before it counts
@@ -61,9 +62,10 @@ func Open(log Log) (*Recovered, error) {
 	if r.lost != nil {
 		return nil, r.lost
 	}
+	if d := r.doubtful(); len(d) > 0 {
+		return nil, fmt.Errorf("%s; an epoch may have been committed there, so what the job lost is not known", d[0])
+	}
 	switch {
-	case r.base == nil && log.Start() > 0 && len(r.damages) > 0:
-		return nil, fmt.Errorf("%s; it was part of the only snapshot, so what the job had is not known", r.damages[0])
 	case r.base == nil && log.Start() > 0:
 		return nil, fmt.Errorf("journal: it begins with offset %d, and has no snapshot from there on", log.Start())
 	case r.base == nil:
@@ -77,6 +79,18 @@ func Open(log Log) (*Recovered, error) {
 		}
 	}
 	return r.base, nil
+}
+
+// doubtful is the damage behind the last commit record which no run shows to be older than
+// itself. A log cuts what a crash has torn, so this was durable, and is not from a crash: a
+// commit record whose markers readers have seen may have been there.
+func (r *recovery) doubtful() []Damage {
+	known := r.run.open && r.run.head.chained && r.run.head.follows == r.lastCommit+1
+	i := 0
+	for known && i < len(r.damages) && r.damages[i].Offset < r.run.offset {
+		i++
+	}
+	return r.damages[i:]
 }
 
 // recovery follows the runs of a journal. It keeps two states: that of the last

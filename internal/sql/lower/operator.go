@@ -44,10 +44,10 @@ func (b *builder) operator(n plan.Node) (maker, error) {
 		return func(int) (operator.Operator, error) { return intervalJoin(n) }, nil
 	case *plan.Rank:
 		return fixed(func() operator.Operator { return b.rank(n) }), nil
-	case *plan.Match:
-		return func(int) (operator.Operator, error) { return match(n) }, nil
 	case *plan.WindowRank:
 		return fixed(func() operator.Operator { return b.windowRank(n) }), nil
+	case *plan.Match:
+		return func(int) (operator.Operator, error) { return match(n) }, nil
 	case *plan.SortLimit:
 		return fixed(func() operator.Operator { return b.sortLimit(n) }), nil
 	case *plan.Sort:

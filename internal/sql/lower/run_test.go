@@ -3,6 +3,7 @@ package lower
 import (
 	"cmp"
 	"context"
+	"encoding/binary"
 	"fmt"
 	"slices"
 	"strings"
@@ -294,11 +295,11 @@ func (s *rows) ChangelogMode() types.KindSet {
 func (s *rows) Bounded() bool { return true }
 
 func (s *rows) Splits(context.Context) ([]connector.Split, error) {
-	return []connector.Split{{ID: s.table.Path[2], Start: []byte{0}}}, nil
+	return []connector.Split{{ID: s.table.Path[2], Start: binary.BigEndian.AppendUint32(nil, 0)}}, nil
 }
 
-func (s *rows) Open(_ context.Context, _ connector.Split, columns []int, _ func()) (connector.Reader, error) {
-	return &rowReader{rows: s, columns: columns}, nil
+func (s *rows) Open(_ context.Context, from connector.Split, columns []int, _ func()) (connector.Reader, error) {
+	return &rowReader{rows: s, columns: columns, next: int(binary.BigEndian.Uint32(from.Start))}, nil
 }
 
 type rowReader struct {
@@ -335,7 +336,7 @@ func (r *rowReader) Poll(limit int) (*vec.Batch, error) {
 	return b, nil
 }
 
-func (r *rowReader) Position() []byte { return []byte{byte(r.next)} }
+func (r *rowReader) Position() []byte { return binary.BigEndian.AppendUint32(nil, uint32(r.next)) }
 
 func (r *rowReader) Status() connector.Status {
 	return connector.Status{Done: r.next == len(r.lines), Drained: r.next == len(r.lines)}

@@ -64,14 +64,14 @@ func (c *converter) node(n plan.Node) (plan.Node, error) {
 			return windowRank(n, in[0])
 		}
 		return c.rank(n, in[0]), nil
-	case *plan.LogicalMatch:
-		return c.match(n, in[0])
 	case *plan.LogicalExpand:
 		return &plan.Expand{Input: in[0], Groups: n.Groups, Sets: n.Sets}, nil
 	case *plan.LogicalReplicate:
 		return &plan.Replicate{Input: in[0]}, nil
 	case *plan.LogicalOver:
 		return c.over(n, in[0])
+	case *plan.LogicalMatch:
+		return c.match(n, in[0])
 	case *plan.LogicalUnion:
 		return &plan.Union{In: in}, nil
 	case *plan.LogicalSink:

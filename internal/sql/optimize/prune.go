@@ -101,8 +101,6 @@ func (p *pruner) node(n plan.Node, use []int) pruned {
 		return p.sort(n, use)
 	case *plan.LogicalRank:
 		return p.rank(n, use)
-	case *plan.LogicalMatch:
-		return p.match(n)
 	case *plan.LogicalExpand:
 		in := p.exact(n.Input, all(len(n.Input.Fields())))
 		return pruned{n.WithInputs([]plan.Node{in}), all(len(n.Fields()))}
@@ -111,6 +109,8 @@ func (p *pruner) node(n plan.Node, use []int) pruned {
 		return pruned{&plan.LogicalReplicate{Input: in}, all(len(n.Fields()))}
 	case *plan.LogicalOver:
 		return p.over(n, use)
+	case *plan.LogicalMatch:
+		return p.match(n)
 	case *plan.LogicalUnion:
 		return p.union(n, use)
 	}
