@@ -22,8 +22,9 @@ var missing = map[string]string{
 }
 
 // unrecorded are the queries whose answers over the large number of events are not
-// recorded yet.
-var unrecorded = map[string]bool{"q4": true, "q5": true, "q7": true, "q8": true, "q9": true, "q23": true}
+// recorded yet. Flink takes more than minutes for cep3 over the small one too: thousands of
+// bids of one pair lie within its 5 seconds, and each starts a match.
+var unrecorded = map[string]bool{"cep3": true, "q4": true, "q5": true, "q7": true, "q8": true, "q9": true, "q23": true}
 
 // variations are run over the small number of events.
 var variations = []variation{
@@ -59,7 +60,7 @@ func TestAnswers(t *testing.T) {
 				if !recordedOver(q, events) {
 					continue
 				}
-				if _, err := os.Stat(path(q.Name, events)); err != nil && unrecorded[q.Name] && events > sizes[0] {
+				if _, err := os.Stat(path(q.Name, events)); err != nil && unrecorded[q.Name] && (events > sizes[0] || q.Name == "cep3") {
 					t.Logf("%d events: Flink's answer is not recorded yet", events)
 					continue
 				}
