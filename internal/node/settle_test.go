@@ -29,8 +29,13 @@ func TestCancelSettles(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			fs, id := crashedCopy(t, c.point)
 			c.damage(t, fs, id)
+			var mu sync.Mutex
 			var told []string
-			n := openMemory(t, fs, func(line string) { told = append(told, line) })
+			n := openMemory(t, fs, func(line string) {
+				mu.Lock()
+				defer mu.Unlock()
+				told = append(told, line)
+			})
 			defer n.Close()
 			j := n.job(id).(*job)
 			<-j.done
@@ -59,6 +64,8 @@ func TestCancelSettles(t *testing.T) {
 			if n.broker.Metadata().Topic(journalPrefix+id) != nil {
 				t.Error("the journal is still there")
 			}
+			mu.Lock()
+			defer mu.Unlock()
 			if !strings.Contains(strings.Join(told, "\n"), c.told) {
 				t.Errorf("told: %q", told)
 			}

@@ -71,7 +71,9 @@ func simulate(t *testing.T, seed uint64) {
 type simulation struct {
 	*testing.T
 	random *rand.Rand
-	story  []string
+	// story is what happened; nodes report from several goroutines.
+	telling sync.Mutex
+	story   []string
 
 	disk  *vfs.Mem
 	power *power
@@ -87,6 +89,8 @@ type simulation struct {
 }
 
 func (s *simulation) tell(format string, args ...any) {
+	s.telling.Lock()
+	defer s.telling.Unlock()
 	s.story = append(s.story, fmt.Sprintf(format, args...))
 }
 
