@@ -190,12 +190,6 @@ func (c *checkpointFile) syncLocked() error {
 	return f.Sync()
 }
 
-func (c *checkpointFile) sync() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.syncLocked()
-}
-
 func (c *checkpointFile) get() checkpoint {
 	c.mu.Lock()
 	defer c.mu.Unlock()

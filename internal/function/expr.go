@@ -31,14 +31,6 @@ func (c *column) Eval(_ *vec.EvalContext, b *vec.Batch) (*vec.Vector, error) {
 	return b.Cols[c.idx], nil
 }
 
-// AsColumn says which column e is, if it is nothing else.
-func AsColumn(e vec.Expr) (idx int, ok bool) {
-	if c, is := e.(*column); is {
-		return c.idx, true
-	}
-	return 0, false
-}
-
 // NewLiteral is a constant; see Literal for the Go types of value.
 func NewLiteral(t types.Type, value any) vec.Expr {
 	return &literal{lit: Literal{Type: t.WithNull(value == nil), Value: value}}

@@ -186,9 +186,6 @@ func (s *Server) Kill() {
 	<-s.done
 }
 
-// Stderr is what the server printed there; ask after it has ended.
-func (s *Server) Stderr() string { return s.stderr.String() }
-
 // PID is the server's process id.
 func (s *Server) PID() int { return s.cmd.Process.Pid }
 

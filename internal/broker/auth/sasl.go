@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"errors"
-	"slices"
 	"strings"
 	"time"
 )
@@ -141,6 +140,3 @@ func (p *plain) Step(_ time.Time, response []byte) ([]byte, bool, error) {
 }
 
 func (p *plain) Login() Login { return p.login }
-
-// KnownMechanism says whether a mechanism's name is one that is served here.
-func KnownMechanism(name string) bool { return slices.Contains(Mechanisms, name) }

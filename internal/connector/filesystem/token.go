@@ -29,8 +29,6 @@ type fileMark struct {
 	bytes        int64
 }
 
-func (t *token) empty() bool { return len(t.finish)+len(t.keep)+len(t.mark) == 0 }
-
 func (t *token) encode() []byte {
 	var b []byte
 	for _, f := range t.finish {

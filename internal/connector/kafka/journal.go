@@ -158,9 +158,11 @@ func (j *Journal) create(ctx context.Context) error {
 	if err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
 		return err
 	}
-	if err := j.known(ctx); err != nil {
+	t, err := j.known(ctx)
+	if err != nil {
 		return err
 	}
+	j.id = logconn.TopicID(t.ID)
 	configs, err := j.admin.DescribeTopicConfigs(ctx, j.topic)
 	if err != nil {
 		return err
@@ -175,25 +177,24 @@ func (j *Journal) create(ctx context.Context) error {
 	return nil
 }
 
-// known waits until the cluster knows the topic: a topic that was made is not known to
-// every broker at once.
-func (j *Journal) known(ctx context.Context) error {
+// known waits until the cluster knows the topic and its leader: a topic that was made is
+// not known to every broker at once.
+func (j *Journal) known(ctx context.Context) (t kadm.TopicDetail, err error) {
 	for {
 		m, err := j.admin.Metadata(ctx, j.topic)
 		if err != nil {
-			return err
+			return t, err
 		}
-		t := m.Topics[j.topic]
+		t = m.Topics[j.topic]
 		if err = t.Err; err == nil && len(t.Partitions) == 1 && t.Partitions[0].Leader >= 0 {
-			j.id = logconn.TopicID(t.ID)
-			return nil
+			return t, nil
 		}
 		if err != nil && !kerr.IsRetriable(err) {
-			return err
+			return t, err
 		}
 		select {
 		case <-ctx.Done():
-			return errors.Join(ctx.Err(), err)
+			return t, errors.Join(ctx.Err(), err)
 		case <-time.After(firstPause):
 		}
 	}
@@ -312,7 +313,7 @@ func committedOnly(ch chunk, out []byte) ([]byte, error) {
 
 func (j *Journal) fetch(ctx context.Context, from int64, limit int) (*kmsg.FetchResponseTopicPartition, error) {
 	for {
-		m, err := j.admin.Metadata(ctx, j.topic)
+		t, err := j.known(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -324,7 +325,7 @@ func (j *Journal) fetch(ctx context.Context, from int64, limit int) (*kmsg.Fetch
 		part.FetchOffset, part.PartitionMaxBytes = from, int32(limit)
 		topic.Partitions = append(topic.Partitions, part)
 		req.Topics = append(req.Topics, topic)
-		resp, err := j.client.Broker(int(m.Topics[j.topic].Partitions[0].Leader)).RetriableRequest(ctx, req)
+		resp, err := j.client.Broker(int(t.Partitions[0].Leader)).RetriableRequest(ctx, req)
 		if err != nil {
 			return nil, err
 		}

@@ -66,9 +66,6 @@ func wordSet(words string) map[string]bool {
 	return set
 }
 
-// IsReserved reports whether a word must stand in back-ticks to be a name.
-func IsReserved(word string) bool { return reserved[strings.ToUpper(word)] }
-
 // intervalUnits maps the units of an INTERVAL, singular and plural, to the singular.
 var intervalUnits = map[string]string{
 	"YEAR": "YEAR", "YEARS": "YEAR", "QUARTER": "QUARTER", "QUARTERS": "QUARTER", "MONTH": "MONTH", "MONTHS": "MONTH",

@@ -130,9 +130,6 @@ func Conjuncts(e Expr) []Expr {
 	return []Expr{e}
 }
 
-// Not is NOT e.
-func Not(e Expr) (Expr, error) { return CallTo("NOT", e) }
-
 func typesOf(args []Expr) []types.Type {
 	ts := make([]types.Type, len(args))
 	for i, a := range args {
